@@ -1,0 +1,1 @@
+"""Floor 4: parse, call, hand over. The only home of typer."""

@@ -1,0 +1,71 @@
+"""Endpoint templates: /v1/partner/jobs/123 -> /v1/partner/jobs/{id}."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from taplogs.errors import UsageError
+
+# A long segment counts as opaque when it mixes letters and digits, or capitals and small letters, and has no
+# hyphen-separated words: `bulk-fetch` and `presentations` are names, `aGVsbG8gd29ybGQh1` is an id.
+ID_SEGMENT = (
+    r"(?:[0-9]+"
+    r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    r"|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}"
+    r"|(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[0-9A-Za-z_]{16,}"
+    r"|(?=[^/]*[0-9])(?=[^/]*[A-Z])(?=[^/]*[a-z])[0-9A-Za-z_-]{20,})"
+)
+"""A regular expression for one path segment that is an id: an integer, a UUID, hex or long opaque text."""
+
+_ID_SEGMENT = re.compile(ID_SEGMENT + r"\Z")
+_PLACEHOLDER = re.compile(r"\{[^{}/]*\}")
+
+
+class EndpointTemplates:
+    """Turns paths into templates: by the given templates first, by the shape of each segment otherwise."""
+
+    def __init__(self, templates: Iterable[str] = ()) -> None:
+        """`templates`: a company's own, such as `/v1/partner/stages/{name}`; raises UsageError for a bad one."""
+        self._overrides = [(template_pattern(template), template) for template in templates]
+
+    def template(self, path: str) -> str:
+        """Return the template of a URL's path."""
+        for pattern, template in self._overrides:
+            if pattern.match(path):
+                return template
+        return "/".join("{id}" if _ID_SEGMENT.match(segment) else segment for segment in path.split("/"))
+
+
+def template_pattern(template: str) -> re.Pattern[str]:
+    """Return what matches every path of `template`, any segment standing for a placeholder; raises UsageError."""
+    if not template.startswith("/") or not _balanced(template):
+        raise UsageError(
+            f"the endpoint template {template!r} is not understood",
+            "a template is a path with placeholders, such as /v1/partner/jobs/{id}",
+        )
+    literals = _PLACEHOLDER.split(template)
+    return re.compile("[^/]+".join(map(re.escape, literals)) + r"\Z")
+
+
+def anonymous(template: str) -> str:
+    """Return `template` with nameless placeholders, so that `{id}` and `{jobId}` compare equal."""
+    return _PLACEHOLDER.sub("{}", template)
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """Return what matches the paths of `glob`.
+
+    `?` and `*` stand for text within one segment, `**` for text of any length, `{name}` for one id segment.
+    """
+    tokens = re.split(r"(\*\*|\*|\?|\{[^{}/]*\})", glob)
+    meaning = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pattern = "".join(
+        meaning.get(token, ID_SEGMENT if _PLACEHOLDER.fullmatch(token) else re.escape(token)) for token in tokens
+    )
+    return re.compile(pattern + r"\Z", re.DOTALL)
+
+
+def _balanced(template: str) -> bool:
+    rest = _PLACEHOLDER.sub("", template)
+    return "{" not in rest and "}" not in rest

@@ -1,0 +1,81 @@
+"""LogQuery: which entries are asked for, as data. Commands build one, sources answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from functools import cached_property
+
+from taplogs.core.entry import LogEntry
+from taplogs.core.filters import (
+    ClientFilter,
+    CompanyFilter,
+    EndpointFilter,
+    Filter,
+    GrepFilter,
+    IpFilter,
+    LatencyFilter,
+    MethodFilter,
+    StatusFilter,
+    UrlFilter,
+    UserAgentFilter,
+)
+from taplogs.core.timespan import UNBOUNDED, Window
+
+
+class Order(StrEnum):
+    """The direction of the total order (timestamp, id)."""
+
+    NEWEST_FIRST = "desc"
+    OLDEST_FIRST = "asc"
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Filters combined with AND, a window, an order, and how many entries at most (None: all of them).
+
+    `payloads` says whether the reader looks into the two payloads; without it a source may leave them out.
+    """
+
+    window: Window = UNBOUNDED
+    status: StatusFilter | None = None
+    method: MethodFilter | None = None
+    endpoint: EndpointFilter | None = None
+    url: UrlFilter | None = None
+    latency: LatencyFilter | None = None
+    ip: IpFilter | None = None
+    user_agent: UserAgentFilter | None = None
+    client: ClientFilter | None = None
+    company: CompanyFilter | None = None
+    grep: GrepFilter | None = None
+    order: Order = Order.NEWEST_FIRST
+    limit: int | None = None
+    payloads: bool = True
+
+    @property
+    def filters(self) -> Iterator[Filter]:
+        """The filters that are set, cheap ones first."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return (value for value in values if isinstance(value, Filter))
+
+    def matches(self, entry: LogEntry) -> bool:
+        """Return whether `entry` passes every filter and lies within the window."""
+        return all(check(entry) for check in self._checks)
+
+    @cached_property
+    def _checks(self) -> list[Callable[[LogEntry], bool]]:
+        checks: list[Callable[[LogEntry], bool]] = [filter_.matches for filter_ in self.filters]
+        if self.window != UNBOUNDED:
+            since, until = self.window.since_text, self.window.until_text or "~"
+            checks.insert(0, lambda entry: since <= entry.timestamp < until)
+        return checks
+
+    @property
+    def needs_payloads(self) -> bool:
+        """Whether answering needs the payloads: the reader wants them, or a filter looks into them."""
+        return self.payloads or self.grep is not None
+
+    def within(self, window: Window) -> LogQuery:
+        """Return the same query over another window."""
+        return replace(self, window=window)

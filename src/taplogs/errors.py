@@ -1,0 +1,90 @@
+"""What can go wrong, in one tree.
+
+Every fault that a user can meet is one of these; `taplogs.__main__` turns them into words and an exit code.
+
+    TaplogsError                 1  unexpected, local I/O
+    ├── UsageError               2  an option, a time expression, a filter
+    │   └── ConfigurationError   2  the config file, a profile
+    ├── EmptyResult              3  --fail-on-empty
+    ├── AuthenticationError      4  no API key, or one that is refused
+    ├── EntryNotFound            5  no entry has this id
+    └── BackendError             6  unreachable, failing, or not speaking the contract
+        └── RateLimited          6  429 after all retries
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every command, as the README documents them."""
+
+    SUCCESS = 0
+    FAILURE = 1
+    USAGE = 2
+    ASSERTION = 3
+    AUTHENTICATION = 4
+    NOT_FOUND = 5
+    BACKEND = 6
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+
+
+class TaplogsError(Exception):
+    """A fault with words for the user: what happened (`message`) and what to do next (`hint`)."""
+
+    code = "failure"
+    exit_code = ExitCode.FAILURE
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(TaplogsError):
+    """An option, a time expression or a filter that cannot be understood; nothing was sent."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(UsageError):
+    """A config file, profile or setting that cannot be used; nothing was sent."""
+
+    code = "configuration"
+
+
+class EmptyResult(TaplogsError):
+    """Nothing matched, and the user asked for that to be a failure."""
+
+    code = "empty_result"
+    exit_code = ExitCode.ASSERTION
+
+
+class AuthenticationError(TaplogsError):
+    """There is no usable API key, or the backend refuses it."""
+
+    code = "authentication"
+    exit_code = ExitCode.AUTHENTICATION
+
+
+class EntryNotFound(TaplogsError):
+    """No entry has this id."""
+
+    code = "entry_not_found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class BackendError(TaplogsError):
+    """The backend cannot be reached, fails, or answers something that is not the contract."""
+
+    code = "backend"
+    exit_code = ExitCode.BACKEND
+
+
+class RateLimited(BackendError):
+    """The backend limits the rate, and waiting longer is not allowed."""
+
+    code = "rate_limited"

@@ -1,0 +1,46 @@
+"""LogSource: what every place that entries come from can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from taplogs.core.entry import LogEntry
+from taplogs.core.query import LogQuery
+
+
+class LogSource(Protocol):
+    """A place that entries come from. All of them give the same answer to the same query."""
+
+    def search(self, query: LogQuery) -> Iterator[LogEntry]:
+        """Yield the entries that match, in the query's order, at most `query.limit` of them."""
+        ...
+
+    def get(self, entry_id: str) -> LogEntry:
+        """Return the entry with this id; raises EntryNotFound."""
+        ...
+
+    def count(self, query: LogQuery) -> int | None:
+        """Return how many entries match regardless of the limit, or None where only reading them all would tell."""
+        ...
+
+    def now(self) -> datetime:
+        """Return what time it is at the source, aware, in UTC."""
+        ...
+
+    def close(self) -> None:
+        """Release connections and files."""
+        ...
+
+
+class SourceEvents(Protocol):
+    """What a source tells while it works; the command line shows it, the source does not care how."""
+
+    def notice(self, message: str) -> None:
+        """Something the user should know that is not an error."""
+        ...
+
+    def expect(self, total: int) -> None:
+        """So many entries are on their way."""
+        ...
