@@ -63,6 +63,15 @@ class LogQuery:
         """Return whether `entry` passes every filter and lies within the window."""
         return all(check(entry) for check in self._checks)
 
+    def select(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Return those of `entries` that match, in their order."""
+        checks = self._checks
+        if not checks:
+            return entries
+        if len(checks) == 1:
+            return list(filter(checks[0], entries))
+        return [entry for entry in entries if all(check(entry) for check in checks)]
+
     @cached_property
     def _checks(self) -> list[Callable[[LogEntry], bool]]:
         checks: list[Callable[[LogEntry], bool]] = [filter_.matches for filter_ in self.filters]

@@ -44,3 +44,7 @@ class SourceEvents(Protocol):
     def expect(self, total: int) -> None:
         """So many entries are on their way."""
         ...
+
+    def debug(self, message: str) -> None:
+        """What goes over the wire, for `--debug`; never the key."""
+        ...

@@ -1,0 +1,186 @@
+"""The logging backend over HTTP as a LogSource."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from taplogs.core.decoding import Page, decode_entry, decode_page
+from taplogs.core.entry import LogEntry
+from taplogs.core.query import LogQuery, Order
+from taplogs.core.timespan import Window
+from taplogs.core.timestamp import parse_timestamp
+from taplogs.errors import BackendError, EntryNotFound, UsageError
+from taplogs.sources.connection import Connection, Parameters
+from taplogs.sources.pages import MILLISECOND, Progress, frozen, pages
+from taplogs.sources.parameters import is_exact
+from taplogs.sources.protocol import SourceEvents
+from taplogs.sources.slices import cut, read_in_parallel
+from taplogs.sources.stream import StreamsRefused, stream_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST_PER_PAGE = 1000
+_PER_PAGE = 500
+_PAGES_PER_SLICE = 4
+_MOST_SLICES = 1000
+_NOTABLE_SKEW = timedelta(seconds=5)
+
+
+class RemoteSource:
+    """Entries from a logging backend. A long listing is read in several slices of time at once."""
+
+    def __init__(
+        self, connection: Connection, events: SourceEvents, *, clock: Callable[[], datetime], parallel: int = 4
+    ) -> None:
+        """`clock` returns this machine's time, aware; `parallel` is how many slices are read at once."""
+        self._connection = connection
+        self._events = events
+        self._clock = clock
+        self._parallel = parallel
+        self._skew: timedelta | None = None
+        self._streams = True
+
+    def search(self, query: LogQuery) -> Iterator[LogEntry]:
+        """Yield the entries that match, in the query's order, at most `query.limit` of them."""
+        left = query.limit
+        with closing(self._batches(query)) as batches:
+            for batch in batches:
+                matching = query.select(batch)
+                if left is not None and len(matching) >= left:
+                    yield from matching[:left]
+                    return
+                yield from matching
+                left = left - len(matching) if left is not None else None
+
+    def get(self, entry_id: str) -> LogEntry:
+        """Return the entry with this id; raises EntryNotFound."""
+        if not entry_id:
+            raise UsageError("an entry's id is empty", "taplogs list shows the ids")
+        segment = quote(entry_id, safe="", errors="surrogatepass")
+        if set(segment) == {"."}:
+            segment = segment.replace(".", "%2E")
+        try:
+            return self._connection.fetch(f"{self._connection.address.logs_url}/{segment}", [], decode_entry)
+        except EntryNotFound:
+            raise EntryNotFound(
+                f"no entry has the id {entry_id!r}", "'taplogs list' shows ids; the backend may have forgotten old ones"
+            ) from None
+
+    def count(self, query: LogQuery) -> int | None:
+        """Return how many entries match, or None where a filter is not the backend's own."""
+        if not is_exact(query):
+            return None
+        return next(pages(replace(query, payloads=False), self._fetch_page, 1)).page.total
+
+    def now(self) -> datetime:
+        """Return the backend's time, aware, in UTC: this machine's corrected by the skew between the two."""
+        if self._skew is None:
+            next(pages(LogQuery(payloads=False), self._fetch_page, 1))
+        return self._clock() + (self._skew or timedelta())
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._connection.close()
+
+    def _batches(self, query: LogQuery) -> Generator[list[LogEntry], None, None]:
+        size = _page_size(query)
+        paging = pages(query, self._fetch_page, size)
+        first = next(paging)
+        if first.page.total is not None and is_exact(query):
+            self._events.expect(min(first.page.total, query.limit or first.page.total))
+        yield first.entries
+        if not first.more:
+            return
+        if self._worth_slicing(query, first):
+            yield from self._slices(query, first, size)
+        else:
+            for progress in paging:
+                yield progress.entries
+
+    def _worth_slicing(self, query: LogQuery, first: Progress) -> bool:
+        wanted = query.limit if query.limit is not None else first.page.total
+        enough = wanted is None or wanted > _PAGES_PER_SLICE * len(first.entries)
+        return enough and self._parallel > 1 and first.entries[0].timestamp != first.entries[-1].timestamp
+
+    def _slices(self, query: LogQuery, first: Progress, size: int) -> Generator[list[LogEntry], None, None]:
+        last = first.entries[-1]
+        window = self._rest(query, first)
+        if window is None:
+            return
+        remaining = (first.page.total or _MOST_SLICES * size) - len(first.entries)
+        pieces = min(_MOST_SLICES, max(2 * self._parallel, ceil(remaining / (size * _PAGES_PER_SLICE))))
+        seen = {entry.id for entry in first.entries if entry.timestamp == last.timestamp}
+        with closing(
+            read_in_parallel(
+                cut(window, pieces, query.order),
+                lambda piece: self._read_slice(query.within(piece), size),
+                self._parallel,
+            )
+        ) as batches:
+            for batch in batches:
+                if batch and batch[0].timestamp == last.timestamp:
+                    yield [entry for entry in batch if entry.id not in seen]
+                else:
+                    yield batch
+
+    def _rest(self, query: LogQuery, first: Progress) -> Window | None:
+        """Return the window that the first page leaves, both bounds known; None where nothing is left."""
+        last = first.entries[-1].instant
+        if query.order is Order.OLDEST_FIRST:
+            until = frozen(query.window, query.order, first.page).until or self._clock()
+            return Window(last, until) if last < until else None
+        since = query.window.since or self._oldest(query)
+        until = last + MILLISECOND
+        return Window(since, until) if since is not None and since < until else None
+
+    def _oldest(self, query: LogQuery) -> datetime | None:
+        probe = replace(query, order=Order.OLDEST_FIRST, payloads=False)
+        entries = next(pages(probe, self._fetch_page, 1)).page.entries
+        return entries[0].instant if entries else None
+
+    def _read_slice(self, query: LogQuery, size: int) -> Iterator[list[LogEntry]]:
+        within = LogQuery(window=query.window)  # a backend may ignore the bounds; no entry is in two slices
+        if self._streams:
+            try:
+                for batch in stream_entries(self._connection, query):
+                    yield within.select(batch)
+            except StreamsRefused:
+                self._streams = False
+            else:
+                return
+        for progress in pages(query, self._fetch_page, size):
+            yield within.select(progress.entries)
+
+    def _fetch_page(self, parameters: Parameters) -> Page:
+        try:
+            page = self._connection.fetch(self._connection.address.logs_url, parameters, decode_page)
+        except EntryNotFound as error:
+            raise BackendError(
+                f"there is no log endpoint here: {error.message}",
+                "TapTalent publishes none today; --source URL or the base_url of a profile names your logging backend",
+            ) from None
+        if page.server_time is not None and self._skew is None:
+            self._measure_skew(parse_timestamp(page.server_time))
+        return page
+
+    def _measure_skew(self, server_time: datetime) -> None:
+        self._skew = server_time - self._clock()
+        if abs(self._skew) > _NOTABLE_SKEW:
+            direction = "ahead of" if self._skew > timedelta() else "behind"
+            self._events.notice(
+                f"the backend's clock is {abs(self._skew).total_seconds():.0f} s {direction} this machine's; "
+                "relative times follow the backend's"
+            )
+
+
+def _page_size(query: LogQuery) -> int:
+    if query.limit is not None and is_exact(query):
+        return max(1, min(query.limit, _MOST_PER_PAGE))
+    return _PER_PAGE

@@ -1,0 +1,103 @@
+"""Which failure is tried again, when, and for how long.
+
+Delays are exponential with full jitter: a random part of `base * 2**n`, as in "Exponential Backoff And Jitter" (AWS
+Architecture Blog, 2015), and never shorter than what `Retry-After` asks for (RFC 9110, section 10.2.3).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from taplogs.errors import BackendError
+
+Result = TypeVar("Result")
+
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class TransientFault(Exception):
+    """A failure that may pass. `retry_after` is what the server asked to wait, in seconds."""
+
+    def __init__(self, error: BackendError, retry_after: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """At most `tries` of one request, and `max_wait` seconds of waiting in a whole run."""
+
+    tries: int = 5
+    base: float = 0.5
+    cap: float = 10.0
+    max_wait: float = 60.0
+
+
+class Retrier:
+    """Runs requests until they succeed or the policy says stop. Its budget is shared by all threads of a run."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        *,
+        sleep: Callable[[float], object],
+        random: Callable[[], float],
+        notice: Callable[[str], None],
+    ) -> None:
+        """`sleep` waits so many seconds, `random` returns a number in [0, 1), `notice` tells the user."""
+        self._policy = policy
+        self._sleep = sleep
+        self._random = random
+        self._notice = notice
+        self._budget = policy.max_wait
+        self._lock = threading.Lock()
+
+    def run(self, attempt: Callable[[], Result]) -> Result:
+        """Return what `attempt` returns; raises its error once no further try is allowed."""
+        failures = 0
+        while True:
+            try:
+                return attempt()
+            except TransientFault as fault:
+                failures += 1
+                self.wait(fault, failures)
+
+    def wait(self, fault: TransientFault, failures: int) -> None:
+        """Wait before the next try after so many failures in a row; raises the fault's error instead of the last."""
+        error = fault.error
+        if failures >= self._policy.tries:
+            raise type(error)(f"{error.message} (tried {failures} times)", error.hint) from fault
+        delay = self._random() * min(self._policy.cap, self._policy.base * 2**failures)
+        delay = max(delay, fault.retry_after or 0.0)
+        with self._lock:
+            affordable = delay <= self._budget
+            if affordable:
+                self._budget -= delay
+        if not affordable:
+            raise type(error)(
+                f"{error.message}; the next try would be in {delay:.0f} s, beyond --max-wait {self._policy.max_wait:g}",
+                "try again later, or allow longer waits with --max-wait SECONDS",
+            ) from fault
+        self._notice(f"{error.message}; trying again in {delay:.1f} s ({failures + 1} of {self._policy.tries})")
+        self._sleep(delay)
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a `Retry-After` header asks for (a number or an HTTP date); None for nonsense."""
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,86 @@
+"""Reading a window as one NDJSON stream, taken up again where it broke off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import httpx
+
+from taplogs.core.decoding import MalformedBody, decode_lines, decode_trailer
+from taplogs.core.entry import LogEntry
+from taplogs.core.query import LogQuery, Order
+from taplogs.core.timespan import Window
+from taplogs.sources.body import MEBIBYTE, whole_lines
+from taplogs.sources.connection import JSON, NDJSON, Connection, body_chunks
+from taplogs.sources.pages import MILLISECOND
+from taplogs.sources.parameters import backend_parameters
+from taplogs.sources.retry import TransientFault
+
+
+class StreamsRefused(Exception):
+    """The backend answers with pages where it was asked for a stream."""
+
+
+def stream_entries(connection: Connection, query: LogQuery) -> Iterator[list[LogEntry]]:
+    """Yield the entries of the query's window in batches, each entry once, also when the stream breaks.
+
+    The order is total, so a broken stream goes on at its last timestamp, and the entries of that timestamp which
+    were already given are dropped. Raises StreamsRefused before anything is given, and BackendError.
+    """
+    rest, seam = query, frozenset[str]()
+    failures = 0
+    while True:
+        try:
+            for batch in _one_stream(connection, rest):
+                fresh = [entry for entry in batch if entry.id not in seam] if seam else batch
+                if fresh:
+                    failures = 0
+                    rest, seam = _after(rest, fresh, seam)
+                    yield fresh
+        except TransientFault as fault:
+            failures += 1
+            connection.retrier.wait(fault, failures)
+        else:
+            return
+
+
+def _after(query: LogQuery, batch: list[LogEntry], seam: frozenset[str]) -> tuple[LogQuery, frozenset[str]]:
+    last = batch[-1]
+    ids = frozenset(entry.id for entry in batch if entry.timestamp == last.timestamp)
+    if batch[0].timestamp == last.timestamp:
+        ids |= seam
+    if query.order is Order.NEWEST_FIRST:
+        return query.within(replace(query.window, until=last.instant + MILLISECOND)), ids
+    return query.within(Window(last.instant, query.window.until)), ids
+
+
+def _one_stream(connection: Connection, query: LogQuery) -> Iterator[list[LogEntry]]:
+    accept = f"{NDJSON}, {JSON};q=0.5"
+    with connection.open(connection.address.logs_url, backend_parameters(query), accept) as response:
+        if NDJSON not in response.headers.get("content-type", ""):
+            raise StreamsRefused
+        yield from _records(connection, response)
+
+
+def _records(connection: Connection, response: httpx.Response) -> Iterator[list[LogEntry]]:
+    received = unaccounted = 0
+    blocks = whole_lines(body_chunks(response), connection.limits.line)
+    for block in blocks:
+        unaccounted += len(block)
+        if unaccounted > MEBIBYTE:  # a stream may last as long as it delivers; a drip does not count
+            connection.deadline.restart(connection.limits.request)
+            unaccounted = 0
+        last_line = block.rstrip(b"\n").rfind(b"\n") + 1
+        trailer = decode_trailer(block[last_line:])
+        batch = decode_lines(block[:last_line] if trailer else block)
+        received += len(batch)
+        paused = time.monotonic()
+        yield batch
+        connection.deadline.extend(time.monotonic() - paused)
+        if trailer:
+            if trailer.count != received:
+                raise MalformedBody(f"{received} entries came, {trailer.count} were announced", truncated=True)
+            return
+    raise MalformedBody("the stream ended without its last record", truncated=True)

@@ -1,0 +1,187 @@
+"""An HTTP transport whose requests end by a wall clock, on a connection pool of httpcore.
+
+httpx's own transport limits each single read; a server that sends one byte now and then would hold it for ever. This
+one gives every read, write and handshake of a request what is left of the request's time.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import httpcore
+import httpx
+
+from taplogs.errors import ConfigurationError
+from taplogs.sources.address import BackendAddress
+
+
+class Deadline(threading.local):
+    """When the running request of each thread must be over, on the monotonic clock; at first: never."""
+
+    moment: float | None = None
+
+    def restart(self, seconds: float) -> None:
+        """Give the request of this thread so many seconds from now."""
+        self.moment = time.monotonic() + seconds
+
+    def extend(self, seconds: float) -> None:
+        """Do not count so many seconds, which this side spent elsewhere, against the request of this thread."""
+        if self.moment is not None:
+            self.moment += seconds
+
+    def within(self, timeout: float | None) -> float | None:
+        """Return `timeout` or what is left of this thread's time, whichever ends sooner, in seconds."""
+        if self.moment is None:
+            return timeout
+        left = self.moment - time.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the request took longer than --timeout allows")
+        return left if timeout is None else min(timeout, left)
+
+
+class DeadlineTransport(httpx.BaseTransport):
+    """Sends requests over pooled connections; raises httpcore's exceptions."""
+
+    def __init__(
+        self,
+        deadline: Deadline,
+        *,
+        tls: ssl.SSLContext | None,
+        proxy: httpcore.Proxy | None,
+        connections: int,
+    ) -> None:
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=tls,
+            proxy=proxy,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=30.0,
+            network_backend=_LimitedBackend(deadline),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Return the response with its body still to be read."""
+        if not isinstance(request.stream, httpx.SyncByteStream):
+            raise TypeError("this transport sends synchronous requests only")
+        response = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.url.raw_path,
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(
+            response.status,
+            headers=response.headers,
+            stream=_Body(response),
+            extensions=response.extensions,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.close()
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return the verifying TLS context of this run: the usual authorities or SSL_CERT_FILE, and `ca_file`.
+
+    Building one costs more than a request, so it is built once, and only for https. Raises ConfigurationError.
+    """
+    try:
+        context = httpx.create_ssl_context()
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(
+            f"the certificate authorities cannot be read: {reason}",
+            "--ca-file and SSL_CERT_FILE take a file of PEM certificates",
+        ) from error
+    return context
+
+
+def proxy_for(address: BackendAddress) -> httpcore.Proxy | None:
+    """Return the proxy that the environment names for an https backend; http to loopback goes without."""
+    if not address.is_encrypted:
+        return None
+    from urllib.parse import unquote, urlsplit
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    url = proxies.get("https") or proxies.get("all")
+    if not url or proxy_bypass(address.host):
+        return None
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(
+            f"the proxy of HTTPS_PROXY is not usable: {parts.scheme} proxies are not supported",
+            "an http:// or https:// proxy is; NO_PROXY names hosts that go without",
+        )
+    auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return httpcore.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, response: httpcore.Response) -> None:
+        self._response = response
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._response.iter_stream()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class _LimitedBackend(httpcore.NetworkBackend):
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        limit = self._deadline.within(timeout)
+        stream = self._backend.connect_tcp(host, port, limit, local_address, socket_options)
+        return _LimitedStream(stream, self._deadline)
+
+
+class _LimitedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._deadline.within(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._deadline.within(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.within(timeout))
+        return _LimitedStream(stream, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
