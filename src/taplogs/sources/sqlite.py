@@ -1,0 +1,203 @@
+"""The local store: entries in one SQLite file. The archive's, and the reference backend's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from msgspec import Raw
+
+from taplogs.core.entry import NULL, LogEntry, has_payload
+from taplogs.core.query import LogQuery
+from taplogs.errors import ConfigurationError, EntryNotFound
+from taplogs.sources.sqlite_database import SqliteDatabase
+from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
+
+SCHEMA_VERSION = 1
+
+# The payloads are the last columns: a row is read from its start, so a listing without them never touches the pages
+# that they overflow to. The index holds what a listing is ordered and filtered by; counting reads nothing else.
+_SCHEMA = """
+CREATE TABLE entries (
+    id TEXT PRIMARY KEY,
+    timestamp TEXT NOT NULL,
+    method TEXT NOT NULL,
+    request_url TEXT NOT NULL,
+    status_code INTEGER NOT NULL,
+    latency_ms INTEGER,
+    ip_address TEXT,
+    user_agent TEXT,
+    client_id TEXT,
+    company_id TEXT,
+    created_at TEXT,
+    updated_at TEXT,
+    request_payload BLOB,
+    response_payload BLOB
+);
+CREATE INDEX entries_by_time ON entries (timestamp, id, status_code, method);
+"""
+
+_HEAD = "id, timestamp, method, request_url, status_code, latency_ms"
+_TAIL = "ip_address, user_agent, client_id, company_id, created_at, updated_at"
+_FULL = f"{_HEAD}, request_payload, response_payload, {_TAIL}"
+_SUMMARY = f"{_HEAD}, NULL, NULL, {_TAIL}"
+
+_Row = tuple[str, str, str, str, int, int | None, bytes | None, bytes | None, *tuple[str | None, ...]]
+
+
+class UnstorableEntry(ValueError):
+    """An entry with something that SQLite has no type for: a lone surrogate, or an integer beyond 64 bits."""
+
+
+class SqliteStore:
+    """A LogSource over one SQLite file, which entries can be added to; threads and processes may share it."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Open the store, creating it where there is none.
+
+        Raises ConfigurationError where the file is something else or of a newer taplogs, TaplogsError where it
+        cannot be opened.
+        """
+        self.database = SqliteDatabase(path)
+        self._clock = clock
+        try:
+            self._prepare()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def search(self, query: LogQuery, *, after: Position | None = None, offset: int = 0) -> Iterator[LogEntry]:
+        """Yield the entries that match, in the query's order, at most `query.limit` of them.
+
+        `after` starts beyond that position in the order, `offset` leaves out so many matching entries first. All of
+        it is one snapshot of the store, whatever is added meanwhile.
+        """
+        chosen = selection(query, after)
+        if chosen.complete:
+            return self._select(query, chosen, f"LIMIT {-1 if query.limit is None else query.limit} OFFSET {offset}")
+        end = None if query.limit is None else offset + query.limit
+        return islice(filter(query.matches, self._select(query, chosen)), offset, end)
+
+    def get(self, entry_id: str) -> LogEntry:
+        """Return the entry with this id; raises EntryNotFound."""
+        try:
+            with self.database.connection() as connection:
+                row = connection.execute(f"SELECT {_FULL} FROM entries WHERE id = ?", (entry_id,)).fetchone()  # noqa: S608
+        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
+            row = None
+        if row is None:
+            raise EntryNotFound(f"no entry has the id {entry_id!r}")
+        return _entry(row)
+
+    def count(self, query: LogQuery) -> int | None:
+        """Return how many entries match regardless of the limit, or None where only reading them all would tell."""
+        chosen = selection(query)
+        if not chosen.complete:
+            return None
+        statement = f"SELECT count(*) FROM entries WHERE {chosen.condition}"  # noqa: S608
+        with self.database.connection() as connection:
+            return int(connection.execute(statement, chosen.parameters).fetchone()[0])
+
+    def now(self) -> datetime:
+        """Return what time it is here, aware, in UTC."""
+        return self._clock()
+
+    def newest(self) -> str | None:
+        """Return the timestamp of the newest entry, None in an empty store."""
+        with self.database.connection() as connection:
+            row = connection.execute("SELECT max(timestamp) FROM entries").fetchone()
+        return None if row[0] is None else str(row[0])
+
+    def add(self, entries: Iterable[LogEntry]) -> int:
+        """Store those entries whose id is not here yet, all of them or none; return how many were new.
+
+        Raises UnstorableEntry.
+        """
+        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+        try:
+            with self.database.transaction() as connection, closing(connection.cursor()) as cursor:
+                cursor.executemany(statement, map(_row, entries))
+                return max(cursor.rowcount, 0)  # -1 where there were no entries at all
+        except UnicodeEncodeError:
+            raise UnstorableEntry("a lone surrogate, which SQLite cannot hold") from None
+        except OverflowError:
+            raise UnstorableEntry("an integer beyond 64 bits, which SQLite cannot hold") from None
+
+    def prune(self, keep: int) -> int:
+        """Remove all but the newest `keep` entries; return how many were removed."""
+        statement = (
+            "DELETE FROM entries WHERE (timestamp, id) <= "
+            "(SELECT timestamp, id FROM entries ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET ?)"
+        )
+        with self.database.transaction() as connection:
+            return connection.execute(statement, (keep,)).rowcount
+
+    def close(self) -> None:
+        """Release the connections to the file."""
+        self.database.close()
+
+    def _select(self, query: LogQuery, chosen: Selection, bound: str = "") -> Iterator[LogEntry]:
+        columns = _FULL if query.needs_payloads else _SUMMARY
+        statement = f"SELECT {columns} FROM entries WHERE {chosen.condition} ORDER BY {ordering(query.order)} {bound}"  # noqa: S608
+        with (
+            self.database.connection() as connection,
+            closing(connection.execute(statement, chosen.parameters)) as rows,
+        ):
+            yield from map(_entry, rows)
+
+    def _prepare(self) -> None:
+        with self.database.connection() as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == SCHEMA_VERSION:
+            return
+        if version > SCHEMA_VERSION:
+            raise ConfigurationError(
+                f"the store {self.database.path} was made by a newer taplogs: schema {version}, not {SCHEMA_VERSION}",
+                "upgrade taplogs, or name another file",
+            )
+        with self.database.transaction() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
+                return  # another process was faster
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise ConfigurationError(
+                    f"{self.database.path} is a database of something else", "name another file for the store"
+                )
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _entry(row: _Row) -> LogEntry:
+    request, response = row[6], row[7]
+    return LogEntry(
+        *row[:6],
+        NULL if request is None else Raw(request),
+        NULL if response is None else Raw(response),
+        *row[8:],
+    )
+
+
+def _row(entry: LogEntry) -> _Row:
+    return (
+        entry.id,
+        entry.timestamp,
+        entry.method,
+        entry.request_url,
+        entry.status_code,
+        entry.latency_ms,
+        _stored(entry.request_payload),
+        _stored(entry.response_payload),
+        entry.ip_address,
+        entry.user_agent,
+        entry.client_id,
+        entry.company_id,
+        entry.created_at,
+        entry.updated_at,
+    )
+
+
+def _stored(payload: Raw) -> bytes | None:
+    return bytes(payload) if has_payload(payload) else None

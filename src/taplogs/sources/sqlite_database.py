@@ -1,0 +1,95 @@
+"""One SQLite file and its connections: what the stores that live in it share."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from taplogs.errors import ConfigurationError, TaplogsError
+
+_BUSY_SECONDS = 30.0
+"""How long a writer waits for another process or thread to finish writing."""
+
+
+class SqliteDatabase:
+    """A SQLite file in WAL mode. Threads may share it: each operation has a connection to itself while it runs.
+
+    Connections are kept and used again, so a thread that works alone always gets the same one. An operation of its
+    own is what a connection belongs to, rather than a thread: rows that are still being read then stay one snapshot,
+    whatever the same thread writes meanwhile.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is opened yet; the first operation creates the file where there is none."""
+        self.path = path
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in autocommit mode; faults of SQLite come out as TaplogsError."""
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        except sqlite3.Error as error:
+            raise self._fault(error) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection that holds the write lock: all of it is committed at the end, or none on an exception."""
+        with self.connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:  # a full disk has already rolled it back
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close what is idle now, and what is still lent out when it comes back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise sqlite3.ProgrammingError("it is closed")
+            if self._idle:
+                return self._idle.pop()
+        return self._connect()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            connection.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _fault(self, error: sqlite3.Error) -> TaplogsError:
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            return ConfigurationError(f"{self.path} is not a SQLite database", "name another file for the store")
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+            return TaplogsError(f"the store {self.path} is locked", "another process is writing to it; try again")
+        return TaplogsError(f"the store {self.path} failed: {error}")
