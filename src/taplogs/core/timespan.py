@@ -86,11 +86,14 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo, option: str = "time
             or _epoch(expression)
             or _date_time(expression, zone)
         )
+        if instant is not None:
+            instant = instant.astimezone(UTC)
+            ceil_to_millisecond(instant)  # as a bound it must have a canonical text
     except (ValueError, OverflowError) as error:
         raise UsageError(f"{option} {text!r} is not a time that exists: {error}", ACCEPTED) from None
     if instant is None:
         raise UsageError(f"{option} {text!r} is not understood", _advice(expression))
-    return instant.astimezone(UTC)
+    return instant
 
 
 def is_relative(text: str | None) -> bool:

@@ -31,7 +31,10 @@ def parse_timestamp(text: str) -> datetime:
     """
     if not _RFC3339.match(text):
         raise ValueError(f"{text!r} is not an RFC 3339 time")
-    return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from None
 
 
 def from_epoch(number: float) -> datetime:
@@ -50,6 +53,7 @@ def ceil_to_millisecond(instant: datetime) -> datetime:
     """Return the first whole millisecond that is not before `instant`.
 
     Entries have whole milliseconds, so a bound rounded up admits exactly the entries that the unrounded bound does.
+    Raises OverflowError within the last millisecond of the year 9999.
     """
     excess = instant.microsecond % 1000
     return instant if excess == 0 else instant - timedelta(microseconds=excess) + _MILLISECOND
