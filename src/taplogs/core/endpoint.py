@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from taplogs.errors import UsageError
 
-# A long segment counts as opaque when it mixes letters and digits, or capitals and small letters, and has no
-# hyphen-separated words: `bulk-fetch` and `presentations` are names, `aGVsbG8gd29ybGQh1` is an id.
+# A long segment counts as opaque when it mixes letters and digits; one with hyphens, which words have too, only when
+# it is longer and holds capitals and small letters: `bulk-fetch` and `logstash-monitorama-2013` are names,
+# `aGVsbG8gd29ybGQh1` is an id.
 ID_SEGMENT = (
     r"(?:[0-9]+"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"

@@ -7,6 +7,7 @@ takes the texts of one option, as often as it was given; `str(filter)` is text t
 from __future__ import annotations
 
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -241,7 +242,7 @@ class CompanyFilter(ExactFilter):
 
 @dataclass(frozen=True)
 class IpFilter(Filter):
-    """An address or a CIDR block (RFC 4632, RFC 4291)."""
+    """An address or a CIDR block (RFC 4632, RFC 4291); an IPv4 address written as IPv6 is that IPv4 address."""
 
     option = "--ip"
     accepted = "an address (203.0.113.7, 2001:db8::1) or a block (203.0.113.0/24), and !… to remove; comma-separated"
@@ -254,6 +255,9 @@ class IpFilter(Filter):
             network = ipaddress.ip_network(term, strict=False)
         except ValueError:
             return None
+        if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+            mapped = network.network_address.ipv4_mapped
+            network = network if mapped is None else ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}")
         return str(network) if "/" in term else str(network.network_address)
 
     @staticmethod
@@ -287,7 +291,7 @@ class LatencyFilter(Filter):
 
     @classmethod
     def normalise(cls, term: str) -> str | None:
-        compact = "".join(term.split()).lower()
+        compact = re.sub(r"\s+(?![0-9.])|(?<![0-9.])\s+", "", term).lower()
         if match := re.fullmatch(r"(>=|<=|>|<)(.+)", compact):
             limit = _duration(match[2])
             return None if limit is None else f"{match[1]}{limit}"
@@ -332,7 +336,7 @@ def _duration(text: str) -> str | None:
     from decimal import Decimal
 
     milliseconds = Decimal(match[1]) * {"ms": 1, "s": 1000, "m": 60_000}[match[2]]
-    return f"{milliseconds.normalize():f}ms"
+    return f"{milliseconds.normalize():f}ms" if milliseconds < 10**12 else None
 
 
 @dataclass(frozen=True)
@@ -351,10 +355,12 @@ class GrepFilter(Filter):
     def normalise(cls, term: str) -> str | None:
         try:
             _compile(term)
-        except re.error as error:
-            place = f" at character {error.pos + 1}" if error.pos is not None else ""
+        except (re.error, ValueError, OverflowError, RecursionError) as error:
+            reason = str(error)
+            if isinstance(error, re.error) and error.pos is not None:
+                reason = f"{error.msg} at character {error.pos + 1}"
             raise UsageError(
-                f"--grep {term!r} is not a regular expression: {error.msg}{place}",
+                f"--grep {term!r} is not a regular expression: {reason}",
                 r"to find the text as it is, put \ before . * + ? ( ) [ ] { } ^ $ | \ ",
             ) from None
         return term
@@ -372,4 +378,6 @@ class GrepFilter(Filter):
 @lru_cache(maxsize=256)
 def _compile(pattern: str) -> re.Pattern[str]:
     has_capital = any(map(str.isupper, re.sub(r"\\.", "", pattern)))
-    return re.compile(pattern, 0 if has_capital else re.IGNORECASE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `[[` may change its meaning in some later Python: nothing to tell a user
+        return re.compile(pattern, 0 if has_capital else re.IGNORECASE)
