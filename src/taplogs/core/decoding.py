@@ -7,14 +7,16 @@ the lenient reading below. Both give the same entries or a `MalformedBody` that 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
-from taplogs.core.entry import NULL, LogEntry
+from taplogs.core.entry import LogEntry
 from taplogs.core.timestamp import format_timestamp, from_epoch, is_canonical, parse_timestamp
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -24,8 +26,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "request_url": ("requestUrl", "url", "endpoint"),
     "status_code": ("statusCode", "status"),
     "latency_ms": ("latencyMs", "latency", "responseTime"),
-    "request_payload": ("requestPayload",),
-    "response_payload": ("responsePayload",),
     "ip_address": ("ipAddress", "ip"),
     "user_agent": ("userAgent",),
     "client_id": ("clientId",),
@@ -35,17 +35,28 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """The names under which a field may arrive, the contract's own first."""
 
+_REQUIRED = frozenset({"id", "timestamp", "method", "request_url", "status_code"})
+_PAYLOADS = {"request_payload": "requestPayload", "response_payload": "responsePayload"}
+
 _LIST_NAMES = ("logs", "data")
 _TOTAL_NAMES = ("totalLogs", "total")
 
 
+_T = TypeVar("_T")
+
+
 class MalformedBody(ValueError):
-    """A body that does not hold entries. `truncated`: it stops in the middle, so asking again may help."""
+    """A body that does not hold entries.
+
+    `truncated`: it stops in the middle, so asking again may help. `line`: where the fault is in JSON Lines, counted
+    from 1 at the start of the chunk.
+    """
 
     def __init__(self, reason: str, *, truncated: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = reason if len(reason) <= 500 else f"{reason[:500]}…"
+        super().__init__(self.reason)
         self.truncated = truncated
+        self.line: int | None = None
 
 
 class Page(Struct, frozen=True):
@@ -58,7 +69,7 @@ class Page(Struct, frozen=True):
 
 
 class Trailer(Struct, frozen=True, rename="camel"):
-    """The last record of an NDJSON stream: how many entries went before it."""
+    """The last record of an NDJSON stream: how many entries went before it; `server_time` is a canonical timestamp."""
 
     end: bool
     count: int
@@ -72,9 +83,18 @@ class _StrictPage(Struct, frozen=True, rename="camel"):
     server_time: str | None = None
 
 
+class _SentTrailer(Struct, frozen=True, rename="camel"):
+    end: bool
+    count: int
+    server_time: Any = None
+
+
+_NOT_STRICT = (msgspec.DecodeError, ValueError, RecursionError)
+"""What sends a body to the lenient reading, which then says what is wrong with it, if anything is."""
+
 _page_decoder = msgspec.json.Decoder(_StrictPage)
 _entry_decoder = msgspec.json.Decoder(LogEntry)
-_trailer_decoder = msgspec.json.Decoder(Trailer)
+_trailer_decoder = msgspec.json.Decoder(_SentTrailer)
 
 
 def decode_page(body: bytes) -> Page:
@@ -82,34 +102,41 @@ def decode_page(body: bytes) -> Page:
     text = _utf8(body)
     try:
         page = _page_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _lenient_page(text)
-    if not _all_canonical(page.logs):
-        return _lenient_page(text)
-    return Page(page.logs, page.total_logs, page.next_cursor, _instant(page.server_time))
+        entries = _canonical(page.logs, body)
+        if page.total_logs is None:
+            _refuse_other_names(_TOTAL_NAMES, body)
+    except _NOT_STRICT:
+        return _leniently(_lenient_page, text)
+    return Page(entries, page.total_logs, page.next_cursor or None, _instant(page.server_time))
 
 
 def decode_entry(body: bytes) -> LogEntry:
     """Return the one entry of a JSON object; raises MalformedBody."""
     text = _utf8(body)
     try:
-        entry = _entry_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return _lenient_entry(_load(text), "the entry")
-    if not _all_canonical([entry]):
-        return _lenient_entry(_load(text), "the entry")
-    return entry
+        return _canonical([_entry_decoder.decode(body)], body)[0]
+    except _NOT_STRICT:
+        return _leniently(_lenient_document, text)
 
 
 def decode_lines(chunk: bytes) -> list[LogEntry]:
     """Return the entries of JSON Lines. `chunk` ends at a line feed or at the end; raises MalformedBody."""
     _utf8(chunk)
     try:
-        entries = _entry_decoder.decode_lines(chunk)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return [decode_entry(line) for line in chunk.split(b"\n") if line.strip()]
-    if not _all_canonical(entries):
-        return [decode_entry(line) for line in chunk.split(b"\n") if line.strip()]
+        return _canonical(_entry_decoder.decode_lines(chunk), chunk)
+    except _NOT_STRICT:
+        return _line_by_line(chunk)
+
+
+def _line_by_line(chunk: bytes) -> list[LogEntry]:
+    entries = []
+    for number, line in enumerate(chunk.split(b"\n"), 1):
+        if line.strip():
+            try:
+                entries.append(decode_entry(line))
+            except MalformedBody as error:
+                error.line = number
+                raise
     return entries
 
 
@@ -119,14 +146,30 @@ def decode_trailer(line: bytes) -> Trailer | None:
         trailer = _trailer_decoder.decode(line)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
-    return trailer if trailer.end else None
+    return Trailer(True, trailer.count, _instant(trailer.server_time)) if trailer.end else None
 
 
 def _utf8(body: bytes) -> str:
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedBody(f"not UTF-8 at byte {error.start}", truncated=error.end == len(body)) from None
+        cut = error.reason == "unexpected end of data"
+        raise MalformedBody(f"not UTF-8 at byte {error.start}", truncated=cut) from None
+
+
+def _canonical(entries: list[LogEntry], body: bytes) -> list[LogEntry]:
+    """Return what the strict reading of `body` gave, with canonical times; ValueError where that is not all of it."""
+    if any(entry.latency_ms is None for entry in entries):
+        _refuse_other_names(_NAMES["latency_ms"], body)
+    if any(entry.ip_address is None for entry in entries):
+        _refuse_other_names(_NAMES["ip_address"], body)
+    return entries if _all_canonical(entries) else list(map(_with_canonical_times, entries))
+
+
+def _refuse_other_names(names: tuple[str, ...], body: bytes) -> None:
+    """Raise ValueError where `body` may hold an optional field under another name: the strict reading skips it."""
+    if any(b'"%s"' % name.encode("ascii") in body for name in names[1:]):
+        raise ValueError(f"a variant of {names[0]}")
 
 
 def _all_canonical(entries: list[LogEntry]) -> bool:
@@ -142,30 +185,83 @@ def _all_canonical(entries: list[LogEntry]) -> bool:
     return True
 
 
+def _with_canonical_times(entry: LogEntry) -> LogEntry:
+    times = {name: getattr(entry, name) for name in ("timestamp", "created_at", "updated_at")}
+    return replace(entry, **{name: _timestamp(text) for name, text in times.items() if text is not None})
+
+
 def _load(text: str) -> Any:
     """Parse any JSON, lone surrogates included, that msgspec has refused; raises MalformedBody."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return _json.decode(text)
     except json.JSONDecodeError as error:
-        ends_early = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        ends_early = error.msg.startswith("Unterminated string") or _CUT.match(text, error.pos) is not None
         raise MalformedBody(f"not JSON: {error.msg} at character {error.pos}", truncated=ends_early) from None
-    except RecursionError:
-        raise MalformedBody("JSON nested too deeply") from None
     except ValueError as error:
         raise MalformedBody(f"not JSON: {error}") from None
+
+
+_CUT = re.compile(
+    r"(?:-|t|tr|tru|f|fa|fal|fals|n|nu|nul"  # the start of a value
+    r"|(?<=[0-9])(?:\.|[eE][+-]?)"  # the middle of a number
+    r"|\\?u[0-9a-fA-F]{0,3}"  # the middle of an escape
+    r"|[ \t\r\n]*)\Z"
+)
+"""What is left of a text that stops in the middle, from where json finds its fault."""
+
+
+def _integer(digits: str) -> int | float:
+    """Read an integer of JSON; one that no field could take, and Python would not read, becomes an infinite float."""
+    return int(digits) if len(digits) <= 640 else float(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_json = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse_constant)
+
+
+def _elements(text: str) -> Iterator[str]:
+    """Yield the texts of what an array or object holds, names and values alike; `text` is valid JSON."""
+    position = _next_element(text, _next_element(text, 0) + 1)
+    while text[position] not in "]}":
+        _, end = _json.raw_decode(text, position)
+        yield text[position:end]
+        position = _next_element(text, end)
+
+
+def _next_element(text: str, position: int) -> int:
+    while text[position] in " \t\n\r,:":
+        position += 1
+    return position
+
+
+def _members(text: str) -> dict[str, str]:
+    """Return the names of an object with the texts of their values; the last of equal names counts."""
+    elements = _elements(text)
+    return {json.loads(name): value for name, value in zip(elements, elements, strict=True)}
+
+
+def _leniently(read: Callable[[str], _T], text: str) -> _T:
+    try:
+        return read(text)
+    except RecursionError:
+        raise MalformedBody("JSON nested too deeply") from None
+
+
+def _lenient_document(text: str) -> LogEntry:
+    return _lenient_entry(_load(text), text, "the entry")
+
+
 def _lenient_page(text: str) -> Page:
     document = _load(text)
     if isinstance(document, list):
-        return Page(_lenient_entries(document))
+        return Page(_lenient_entries(document, text))
     if not isinstance(document, dict):
         raise MalformedBody(f"expected an object or an array of entries, got {_kind(document)}")
-    items = _first(document, _LIST_NAMES)
+    name = next((name for name in _LIST_NAMES if name in document), "")
+    items = document.get(name)
     if not isinstance(items, list):
         names = " or ".join(f'"{name}"' for name in _LIST_NAMES)
         found = ", ".join(f'"{name}"' for name in list(document)[:5]) or "nothing"
@@ -173,38 +269,47 @@ def _lenient_page(text: str) -> Page:
     total = _first(document, _TOTAL_NAMES)
     cursor = document.get("nextCursor")
     return Page(
-        _lenient_entries(items),
+        _lenient_entries(items, _members(text)[name]),
         total if isinstance(total, int) and not isinstance(total, bool) else None,
         str(cursor) if isinstance(cursor, str | int) and cursor != "" else None,
         _instant(document.get("serverTime")),
     )
 
 
-def _lenient_entries(items: list[Any]) -> list[LogEntry]:
-    return [_lenient_entry(item, f"entry {number}") for number, item in enumerate(items, 1)]
+def _lenient_entries(items: list[Any], text: str) -> list[LogEntry]:
+    numbered = enumerate(zip(items, _elements(text), strict=True), 1)
+    return [_lenient_entry(item, element, f"entry {number}") for number, (item, element) in numbered]
 
 
-def _lenient_entry(item: Any, place: str) -> LogEntry:
+def _lenient_entry(item: Any, text: str, place: str) -> LogEntry:
+    """Return the entry that the parsed object `item` holds; `text` is the same object as it was sent."""
     if not isinstance(item, dict):
         raise MalformedBody(f"{place} is {_kind(item)}, not an object")
     identity = _first(item, _NAMES["id"])
     if isinstance(identity, str | int) and not isinstance(identity, bool):
-        place = f"{place} (id {identity})"
+        place = f"{place} (id {str(identity)[:80]})"
     fields: dict[str, Any] = {}
-    for field, names in _NAMES.items():
-        name = next((name for name in names if name in item), None)
-        if name is None:
-            if field in _REQUIRED:
-                raise MalformedBody(f'{place} has no "{names[0]}"')
-            continue
+    for field, name in _names_used(item, place).items():
         try:
             fields[field] = _READERS[field](item[name])
         except ValueError as error:
             raise MalformedBody(f'{place}: "{name}" {error}') from None
+    payloads = {field: name for field, name in _PAYLOADS.items() if item.get(name) is not None}
+    if payloads:
+        members = _members(text)
+        fields.update({field: Raw(members[name].encode()) for field, name in payloads.items()})
     return LogEntry(**fields)
 
 
-_REQUIRED = frozenset({"id", "timestamp", "method", "request_url", "status_code"})
+def _names_used(item: dict[str, Any], place: str) -> dict[str, str]:
+    used = {}
+    for field, names in _NAMES.items():
+        name = next((name for name in names if name in item), None)
+        if name is not None:
+            used[field] = name
+        elif field in _REQUIRED:
+            raise MalformedBody(f'{place} has no "{names[0]}"')
+    return used
 
 
 def _identifier(value: Any) -> str:
@@ -241,10 +346,6 @@ def _milliseconds(value: Any) -> int:
     return round(value)
 
 
-def _payload(value: Any) -> Raw:
-    return NULL if value is None else Raw(json.dumps(value, separators=(",", ":")).encode("ascii"))
-
-
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "id": _identifier,
     "timestamp": _timestamp,
@@ -252,8 +353,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "request_url": _string,
     "status_code": _status,
     "latency_ms": _optional(_milliseconds),
-    "request_payload": _payload,
-    "response_payload": _payload,
     "ip_address": _optional(_string),
     "user_agent": _optional(_string),
     "client_id": _optional(_identifier),
@@ -285,5 +384,7 @@ def _kind(value: Any) -> str:
 
 
 def _excerpt(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return _kind(value)
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}…"

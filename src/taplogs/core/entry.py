@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ class LogEntry(Struct, frozen=True, rename="camel", gc=False):
     method: str
     request_url: str
     status_code: Annotated[int, Meta(ge=0, le=999)]
-    latency_ms: Annotated[int, Meta(ge=0)] | None = None
+    latency_ms: Annotated[int, Meta(ge=0, lt=2**53)] | None = None
     request_payload: Raw = NULL
     response_payload: Raw = NULL
     ip_address: str | None = None
@@ -62,6 +63,9 @@ class LogEntry(Struct, frozen=True, rename="camel", gc=False):
 
 
 _encoder = msgspec.json.Encoder()
+_STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_JSON_STRING = re.compile(_STRING)
+_STRING_OR_SPACE = re.compile(rf"({_STRING})|[ \t\r\n]+".encode("ascii"))
 
 
 def encode_entry(entry: LogEntry) -> bytes:
@@ -71,7 +75,7 @@ def encode_entry(entry: LogEntry) -> bytes:
     except UnicodeEncodeError:
         line = _encode_with_surrogates(entry)
     if b"\n" in line or b"\r" in line:  # white space between the tokens of a payload; never within a string
-        line = msgspec.json.format(line, indent=-1)
+        line = _STRING_OR_SPACE.sub(rb"\1", line)
     return line
 
 
@@ -91,13 +95,19 @@ def has_payload(payload: Raw) -> bool:
 
 
 def payload_text(payload: Raw) -> str:
-    """Return a payload as people read it: a JSON string as its text, anything else as JSON without escapes."""
+    """Return a payload as people read it: a JSON string as its text, anything else as JSON without needless escapes.
+
+    Only strings are looked into, so that numbers stay as they were sent and no depth of nesting is too deep.
+    """
     text = bytes(payload).decode("utf-8")
     if text.startswith('"'):
         return str(json.loads(text))
-    if "\\" in text:
-        return json.dumps(json.loads(text), ensure_ascii=False)
-    return text
+    return _JSON_STRING.sub(_without_escapes, text) if "\\" in text else text
+
+
+def _without_escapes(string: re.Match[str]) -> str:
+    text = string[0]
+    return json.dumps(json.loads(text), ensure_ascii=False) if "\\" in text else text
 
 
 def url_path(url: str) -> str:
