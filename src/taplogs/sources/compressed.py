@@ -1,0 +1,85 @@
+"""Files that may be compressed, told by their first bytes and not by their names."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from taplogs.errors import TaplogsError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_LARGEST_WINDOW = 128 * 1024 * 1024
+"""The memory that a zstd file may ask for, in bytes: what the zstd command accepts without being told."""
+
+_ZSTD_STEP = 1024
+"""Compressed bytes taken at a time: four of them make 128 KiB at most, so no step makes more than 32 MiB."""
+
+
+@contextmanager
+def open_decompressed(path: Path) -> Iterator[BinaryIO]:
+    """Open a plain, gzip (RFC 1952) or zstd (RFC 8878) file for reading its content, in constant memory.
+
+    Raises TaplogsError where it cannot be opened, or, while it is read, where it ends early or is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+            file.seek(0)
+            yield _decompressed(file, magic)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TaplogsError(f"{path} is damaged: {error}", "it may not have been copied completely") from error
+    except OSError as error:
+        raise TaplogsError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _decompressed(file: BinaryIO, magic: bytes) -> BinaryIO:
+    if magic.startswith(_GZIP_MAGIC):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if magic == _ZSTD_MAGIC:
+        return cast(BinaryIO, io.BufferedReader(_ZstdReader(file), 1024 * 1024))
+    return file
+
+
+class _ZstdReader(io.RawIOBase):
+    """The content of a zstd file. zstandard's own reader takes a file that ends early for a complete one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        from zstandard import ZstdDecompressor
+
+        self._file = file
+        self._decompressor = ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+        self._frame = self._decompressor.decompressobj()
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill `buffer` and return how many bytes it got, 0 at the end; raises EOFError or zlib.error."""
+        from zstandard import ZstdError
+
+        while not self._ready:
+            compressed = self._frame.unused_data or self._file.read(_ZSTD_STEP)
+            if not compressed:
+                if not self._frame.eof:
+                    raise EOFError("the compressed data ends early")
+                return 0
+            if self._frame.eof:
+                self._frame = self._decompressor.decompressobj()
+            try:
+                self._ready = memoryview(self._frame.decompress(compressed))
+            except ZstdError as error:
+                raise zlib.error(str(error)) from error
+        target = memoryview(buffer)
+        size = min(len(target), len(self._ready))
+        target[:size], self._ready = self._ready[:size], self._ready[size:]
+        return size
