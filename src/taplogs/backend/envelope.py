@@ -9,11 +9,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 _TYPES = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
-    405: "invalid_request_error",
     429: "rate_limit_error",
 }
 
@@ -41,7 +39,7 @@ class ApiError(Exception):
 
 def envelope(status: int, code: str, message: str, details: Mapping[str, str] | None = None) -> bytes:
     """Return the JSON body of an error."""
-    kind = _TYPES.get(status, "api_error")
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     error = {"code": code, "type": kind, "message": message, "details": dict(details or {})}
     return msgspec.json.encode({"error": error})
 
