@@ -17,6 +17,10 @@ class LogSource(Protocol):
         """Yield the entries that match, in the query's order, at most `query.limit` of them."""
         ...
 
+    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
+        """Yield the same entries in lists, each as soon as the source has it; a list may be empty."""
+        ...
+
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""
         ...

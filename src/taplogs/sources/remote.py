@@ -49,14 +49,19 @@ class RemoteSource:
 
     def search(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield the entries that match, in the query's order, at most `query.limit` of them."""
+        for batch in self.batches(query):
+            yield from batch
+
+    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
+        """Yield the same entries in lists, one for each page or piece of a stream."""
         left = query.limit
-        with closing(self._batches(query)) as batches:
-            for batch in batches:
+        with closing(self._arriving(query)) as arriving:
+            for batch in arriving:
                 matching = query.select(batch)
                 if left is not None and len(matching) >= left:
-                    yield from matching[:left]
+                    yield matching[:left]
                     return
-                yield from matching
+                yield matching
                 left = left - len(matching) if left is not None else None
 
     def get(self, entry_id: str) -> LogEntry:
@@ -89,7 +94,7 @@ class RemoteSource:
         """Close all connections."""
         self._connection.close()
 
-    def _batches(self, query: LogQuery) -> Generator[list[LogEntry], None, None]:
+    def _arriving(self, query: LogQuery) -> Generator[list[LogEntry], None, None]:
         size = _page_size(query)
         paging = pages(query, self._fetch_page, size)
         first = next(paging)

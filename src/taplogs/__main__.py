@@ -1,0 +1,54 @@
+"""The way in: main(argv) -> exit code. The one place where an error becomes words and a code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from taplogs import __version__
+
+if TYPE_CHECKING:
+    from taplogs.cli.runtime import Runtime
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run taplogs with these arguments, those of the process by default, and return the exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments in (["--version"], ["-V"]):
+        sys.stdout.write(f"taplogs {__version__}\n")
+        return 0
+    from taplogs.cli.runtime import Runtime
+
+    return run_safely(Runtime(arguments))
+
+
+def run_safely(runtime: Runtime) -> int:
+    """Run a command; whatever goes wrong is told on standard error, never as a traceback. Return the exit code."""
+    from taplogs.cli.failure import exit_code_of
+
+    try:
+        from taplogs.cli.app import run as run_command
+
+        code = run_command(runtime)
+        if runtime.out is not None:
+            runtime.out.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place where every error becomes words
+        return exit_code_of(error, runtime)
+    return code
+
+
+def run() -> None:
+    """The console script."""
+    import gc
+
+    # Start-up and exit are most of the time of a short command. Imports make many objects and no garbage, so the
+    # collector only looks on; and what is alive at the end need not be searched for cycles.
+    gc.set_threshold(50_000, 20, 20)
+    code = main()
+    gc.freeze()
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

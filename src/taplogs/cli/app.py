@@ -1,0 +1,103 @@
+"""The assembly: which commands there are. A command's module is imported when it is called, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from taplogs import __version__
+from taplogs.cli.runtime import Runtime
+
+# name -> module with a `build(name)` that returns the command, and its line in the help
+_COMMANDS = {
+    "list": ("taplogs.cli.list", "List log entries, newest first."),
+    "show": ("taplogs.cli.show", "Show everything about an entry."),
+    "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
+    "config": ("taplogs.cli.config", "Read and change settings and profiles."),
+    "serve": ("taplogs.cli.serve", "Run the reference logging backend."),
+}
+
+_HELP = """The command line for API request logs.
+
+\b
+Try it now, without a key:
+  taplogs list --demo --status 4xx --since 2d
+  taplogs show --demo ID
+"""
+
+_EPILOG = """\b
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 assertion not met, 4 API key,
+5 no such entry, 6 backend, 130 interrupted, 141 pipe closed.
+"""
+
+
+class CommandGroup(TyperGroup):
+    """The top of the command line; it imports only the commands that are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name, or None."""
+        if cmd_name not in _COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = import_module(_COMMANDS[cmd_name][0]).build(cmd_name)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that `args` begin with; an unknown one is told with what is near."""
+        for name in _COMMANDS if args and args[0] not in _COMMANDS else ():
+            self.commands.setdefault(name, typer.core.TyperCommand(name))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands and their lines, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+def run(runtime: Runtime) -> int:
+    """Run the command that the arguments name, and return its exit code; raises TaplogsError and usage errors."""
+    application = typer.Typer(
+        cls=CommandGroup,
+        help=_HELP,
+        epilog=_EPILOG,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        context_settings=context_settings(runtime),
+    )
+    application.callback()(_root)
+    code = typer.main.get_command(application).main(
+        args=list(runtime.arguments), prog_name="taplogs", standalone_mode=False, obj=runtime
+    )
+    return code if isinstance(code, int) else 0
+
+
+def context_settings(runtime: Runtime | None = None) -> dict[str, Any]:
+    """Return what every command's help looks like: -h works, and a wide terminal is used up to 120 columns."""
+    return {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+def command_names() -> Iterable[str]:
+    """Return the names of all commands, in the order of the help."""
+    return tuple(_COMMANDS)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"taplogs {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

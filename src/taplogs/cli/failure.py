@@ -1,0 +1,100 @@
+"""Errors -> words on standard error and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from typer import Abort, TyperException
+
+from taplogs.cli.runtime import Runtime
+from taplogs.core.apikey import mask_keys
+from taplogs.errors import ExitCode, TaplogsError, UsageError
+from taplogs.output.palette import ERROR_STYLE, HINT_STYLE
+from taplogs.output.terminal import Messages, screen_of
+
+
+def exit_code_of(error: BaseException, runtime: Runtime) -> int:
+    """Tell the user about `error`, and return the exit code it stands for."""
+    if isinstance(error, KeyboardInterrupt | Abort):
+        return int(ExitCode.INTERRUPTED)
+    if isinstance(error, BrokenPipeError):
+        _discard(runtime.out)
+        return int(ExitCode.PIPE_CLOSED)
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(ExitCode.FAILURE)
+    known = _translated(error)
+    _tell(known, runtime)
+    if "--debug" in runtime.arguments:
+        _show_origin(error, runtime)
+    if isinstance(error, OSError):
+        _discard(runtime.out)
+    return int(known.exit_code)
+
+
+def _translated(error: BaseException) -> TaplogsError:
+    if isinstance(error, TaplogsError):
+        return error
+    if isinstance(error, TyperException):
+        return UsageError(error.format_message().rstrip("."), "--help after the command shows what it takes")
+    if isinstance(error, OSError):
+        place = f" ({error.filename})" if error.filename else ""
+        return TaplogsError(f"{error.strerror or error}{place}")
+    if isinstance(error, MemoryError):
+        return TaplogsError("out of memory", "narrow the window with --since and --until")
+    return TaplogsError(
+        f"unexpected error: {type(error).__name__}: {error}", "this is a fault of taplogs; --debug shows where"
+    )
+
+
+def _tell(error: TaplogsError, runtime: Runtime) -> None:
+    if runtime.err is None:
+        return
+    messages = Messages(runtime.err, screen_of(runtime.err, runtime.environ))
+    try:
+        if wants_json(runtime.arguments):
+            body = {
+                "code": error.code,
+                "message": mask_keys(error.message),
+                "hint": error.hint and mask_keys(error.hint),
+            }
+            messages.write_raw(json.dumps({"error": body}) + "\n")
+            return
+        messages.write(error.message, label="error: ", style=ERROR_STYLE)
+        if error.hint:
+            messages.write(error.hint, label="hint: ", style=HINT_STYLE)
+    except OSError:
+        return  # standard error itself is gone: there is nobody left to tell
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether the command line asks for JSON, also where the rest of it cannot be understood."""
+    values = [
+        argument.partition("=")[2] or argument[2:] for argument in arguments if argument.startswith(("-o", "--output="))
+    ]
+    values += [value for option, value in zip(arguments, arguments[1:], strict=False) if option in ("-o", "--output")]
+    return any(value in ("json", "jsonl") for value in values)
+
+
+def _show_origin(error: BaseException, runtime: Runtime) -> None:
+    """Write the frames that led to `error`: places only, no values."""
+    import traceback
+
+    if runtime.err is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        Messages(runtime.err, screen_of(runtime.err, {})).write_raw(mask_keys(frames))
+
+
+def _discard(stream: TextIO | None) -> None:
+    """Point a broken standard output at nothing, so that Python's own flush at exit does not fail once more."""
+    if stream is None:
+        return
+    try:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+    except (OSError, ValueError):
+        sys.stdout = None  # a stream without a descriptor, as in a test

@@ -1,0 +1,31 @@
+"""Help as text: options in their groups, nothing coloured or boxed, at the width of the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+_OPTIONS = "Options"
+_ORDER = ("Arguments", "Filters", "Output", "Source", "Display", _OPTIONS)
+
+
+class GroupedHelpCommand(TyperCommand):
+    """A command whose help lists its options by what they are about."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments and options, a section for each group."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(_section_of(parameter), []).append(record)
+        for title in sorted(sections, key=_ORDER.index):
+            with formatter.section(title):
+                formatter.write_dl(sections[title], col_max=28)
+
+
+def _section_of(parameter: Any) -> str:
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    return getattr(parameter, "rich_help_panel", None) or _OPTIONS

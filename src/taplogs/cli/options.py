@@ -1,0 +1,255 @@
+"""The options that commands share, each declared once, and the LogQuery that the filters make."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, tzinfo
+from typing import Annotated, Any
+
+from typer import Option
+
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.core.filters import (
+    ClientFilter,
+    CompanyFilter,
+    EndpointFilter,
+    GrepFilter,
+    IpFilter,
+    LatencyFilter,
+    MethodFilter,
+    StatusFilter,
+    UrlFilter,
+    UserAgentFilter,
+)
+from taplogs.core.query import LogQuery, Order
+from taplogs.core.timespan import Window, is_relative, parse_window
+from taplogs.errors import UsageError
+from taplogs.output.formats import FORMATS
+from taplogs.output.terminal import Screen
+
+Texts = list[str] | None
+
+_FILTERS = "Filters"
+_OUTPUT = "Output"
+_SOURCE = "Source"
+_DISPLAY = "Display"
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """Which entries: the same on every command that reads them."""
+
+    status: Annotated[
+        Texts,
+        Option(
+            "--status",
+            "-s",
+            metavar="STATUS",
+            help="4xx, 404, 400-404, ok, error, !404; comma-separated.",
+            rich_help_panel=_FILTERS,
+        ),
+    ] = None
+    method: Annotated[
+        Texts, Option("--method", "-m", metavar="METHOD", help="GET,POST or !OPTIONS.", rich_help_panel=_FILTERS)
+    ] = None
+    since: Annotated[
+        str | None,
+        Option(
+            "--since",
+            metavar="TIME",
+            help="From this time on: 15m, 2d, 1d12h, today, monday, 2026-11-01T10:00.",
+            rich_help_panel=_FILTERS,
+        ),
+    ] = None
+    until: Annotated[
+        str | None, Option("--until", metavar="TIME", help="Before this time.", rich_help_panel=_FILTERS)
+    ] = None
+    endpoint: Annotated[
+        Texts,
+        Option(
+            "--endpoint",
+            "-e",
+            metavar="PATH",
+            help="A template (/v1/partner/jobs/{id}) or a glob ('/v1/partner/jobs/*') on the path.",
+            rich_help_panel=_FILTERS,
+        ),
+    ] = None
+    url: Annotated[
+        Texts, Option("--url", metavar="TEXT", help="Text within the request URL.", rich_help_panel=_FILTERS)
+    ] = None
+    latency: Annotated[
+        Texts, Option("--latency", metavar="RANGE", help="'>500ms', '>=1s', 200ms-2s.", rich_help_panel=_FILTERS)
+    ] = None
+    ip: Annotated[
+        Texts,
+        Option(
+            "--ip", metavar="ADDRESS", help="An address or a block such as 203.0.113.0/24.", rich_help_panel=_FILTERS
+        ),
+    ] = None
+    user_agent: Annotated[
+        Texts, Option("--user-agent", metavar="TEXT", help="Text within the user agent.", rich_help_panel=_FILTERS)
+    ] = None
+    client_id: Annotated[
+        Texts, Option("--client-id", metavar="ID", help="Exactly this client.", rich_help_panel=_FILTERS)
+    ] = None
+    company_id: Annotated[
+        Texts, Option("--company-id", metavar="ID", help="Exactly this company.", rich_help_panel=_FILTERS)
+    ] = None
+    grep: Annotated[
+        Texts,
+        Option(
+            "--grep",
+            "-g",
+            metavar="REGEX",
+            help="A regular expression over URL, user agent and payloads; smart case.",
+            rich_help_panel=_FILTERS,
+        ),
+    ] = None
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the window depends on what time it is now."""
+        return is_relative(self.since) or is_relative(self.until)
+
+    def query(self, templates: EndpointTemplates) -> LogQuery:
+        """Return the filters as a query over all time, newest first; raises UsageError."""
+        return LogQuery(
+            status=StatusFilter.parse(self.status) if self.status else None,
+            method=MethodFilter.parse(self.method) if self.method else None,
+            endpoint=_endpoint(self.endpoint, templates),
+            url=UrlFilter.parse(self.url) if self.url else None,
+            latency=LatencyFilter.parse(self.latency) if self.latency else None,
+            ip=IpFilter.parse(self.ip) if self.ip else None,
+            user_agent=UserAgentFilter.parse(self.user_agent) if self.user_agent else None,
+            client=ClientFilter.parse(self.client_id) if self.client_id else None,
+            company=CompanyFilter.parse(self.company_id) if self.company_id else None,
+            grep=GrepFilter.parse(self.grep) if self.grep else None,
+            order=Order.NEWEST_FIRST,
+        )
+
+    def window(self, now: datetime, zone: tzinfo) -> Window:
+        """Return the window between --since and --until; raises UsageError."""
+        return parse_window(self.since, self.until, now=now, zone=zone)
+
+
+def _endpoint(texts: Texts, templates: EndpointTemplates) -> EndpointFilter | None:
+    if not texts:
+        return None
+    parsed = EndpointFilter.parse(texts)
+    return EndpointFilter(parsed.wanted, parsed.unwanted, templates)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """How a listing is written."""
+
+    output: Annotated[
+        str | None,
+        Option(
+            "--output",
+            "-o",
+            metavar="FORMAT",
+            help="table, json, jsonl or csv; a table on a terminal, jsonl in a pipe.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    columns: Annotated[
+        str | None,
+        Option(
+            "--columns",
+            metavar="NAMES",
+            help="Columns or members, comma-separated, such as timestamp,status,url.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+
+    def format_for(self, screen: Screen) -> str:
+        """Return the name of the format; raises UsageError for one that does not exist."""
+        name = self.output or ("table" if screen.is_terminal else "jsonl")
+        if name not in FORMATS:
+            raise UsageError(f"--output {name!r} is not a format", f"accepted: {', '.join(FORMATS)}")
+        return name
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Where entries come from, and how it is reached."""
+
+    source: Annotated[
+        str | None,
+        Option(
+            "--source",
+            metavar="SOURCE",
+            help="A logging backend's URL, or demo; the profile's backend without it.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None
+    demo: Annotated[
+        bool, Option("--demo", help="Made-up entries; no key and no network needed.", rich_help_panel=_SOURCE)
+    ] = False
+    profile: Annotated[
+        str | None,
+        Option(
+            "--profile",
+            "-p",
+            metavar="NAME",
+            help="production, sandbox, or your own (taplogs config list).",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None
+    key_file: Annotated[
+        str | None, Option("--key-file", metavar="FILE", help="A file that holds the API key.", rich_help_panel=_SOURCE)
+    ] = None
+    ca_file: Annotated[
+        str | None,
+        Option("--ca-file", metavar="FILE", help="PEM certificates to trust as well.", rich_help_panel=_SOURCE),
+    ] = None
+    parallel: Annotated[
+        str | None,
+        Option("--parallel", metavar="N", help="Slices of a long listing read at once (4).", rich_help_panel=_SOURCE),
+    ] = None
+    timeout: Annotated[
+        str | None,
+        Option("--timeout", metavar="SECONDS", help="The longest one request may take (60).", rich_help_panel=_SOURCE),
+    ] = None
+    max_wait: Annotated[
+        str | None,
+        Option(
+            "--max-wait",
+            metavar="SECONDS",
+            help="The longest to wait for retries in all (60).",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None
+
+    @property
+    def named(self) -> str | None:
+        """What the entries' source was named on the command line; raises UsageError for two names at once."""
+        if self.demo and self.source not in (None, "demo"):
+            raise UsageError("--demo and --source name two sources", "give one of them")
+        return "demo" if self.demo else self.source
+
+
+@dataclass(frozen=True)
+class DisplayOptions:
+    """How this run shows things."""
+
+    tz: Annotated[
+        str | None,
+        Option(
+            "--tz",
+            metavar="ZONE",
+            help="The time zone you read and type times in, such as Europe/Berlin.",
+            rich_help_panel=_DISPLAY,
+        ),
+    ] = None
+    color: Annotated[
+        str | None, Option("--color", metavar="WHEN", help="auto, always or never.", rich_help_panel=_DISPLAY)
+    ] = None
+    debug: Annotated[
+        bool,
+        Option("--debug", help="Show requests, and where an unexpected error came from.", rich_help_panel=_DISPLAY),
+    ] = False
+
+
+def settings_flags(*groups: Any) -> dict[str, object]:
+    """Return what the options of these groups say, by the name of the setting they override."""
+    return {field.name: getattr(group, field.name) for group in groups for field in fields(group)}

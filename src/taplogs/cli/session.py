@@ -1,0 +1,163 @@
+"""One command's dependencies, built from its options when they are first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taplogs.cli.options import DisplayOptions, FilterOptions, SourceOptions, settings_flags
+from taplogs.cli.runtime import Runtime
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.core.query import LogQuery
+from taplogs.errors import EmptyResult
+from taplogs.output.palette import HINT_STYLE
+from taplogs.output.terminal import Messages, Output, screen_of
+from taplogs.settings import ConfigFile, Settings, config_path
+from taplogs.sources.address import BackendAddress
+from taplogs.sources.locate import DEMO, Reach, Surroundings, address_of, open_backend, open_demo
+from taplogs.zone import time_zone
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+    from taplogs.core.entry import LogEntry
+    from taplogs.credentials import Credential, StoredFile
+    from taplogs.output.progress import Progress
+    from taplogs.sources.protocol import LogSource
+
+
+class Session:
+    """Settings, streams and the source of one command."""
+
+    def __init__(self, runtime: Runtime, source: SourceOptions, display: DisplayOptions, **flags: object) -> None:
+        """`flags`: further settings that the command's own options say, by name."""
+        self.runtime = runtime
+        self._flags = flags
+        self._source = source
+        self._display = display
+        self._progress: Progress | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this run."""
+        config = ConfigFile.read(config_path(self.runtime.environ))
+        flags = settings_flags(self._source, self._display) | self._flags
+        return Settings(flags, self.runtime.environ, config)
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time zone that times are read and shown in."""
+        return time_zone(self.settings.get("tz"), self.runtime.environ)
+
+    @cached_property
+    def templates(self) -> EndpointTemplates:
+        """The endpoint templates, the company's own first."""
+        return EndpointTemplates(self.settings.get("endpoint_templates"))
+
+    @cached_property
+    def output(self) -> Output:
+        """Standard output."""
+        stream = self.runtime.stdout
+        return Output(stream, screen_of(stream, self.runtime.environ, self.settings.get("color")))
+
+    @cached_property
+    def messages(self) -> Messages | None:
+        """Standard error; None where it is closed."""
+        stream = self.runtime.err
+        return Messages(stream, screen_of(stream, self.runtime.environ, self.settings.get("color"))) if stream else None
+
+    @cached_property
+    def address(self) -> BackendAddress:
+        """The logging backend of this run."""
+        return address_of(self._source.named, self.settings.get("base_url"), self.settings.get("logs_path"))
+
+    @cached_property
+    def stored_keys(self) -> StoredFile:
+        """The file of keys that were stored without a keyring."""
+        from taplogs.credentials import stored_file
+
+        return stored_file(self.settings.config.path)
+
+    @cached_property
+    def credential(self) -> Credential:
+        """The API key for the backend and its origin; raises AuthenticationError."""
+        from taplogs.credentials import find_credential
+
+        return find_credential(self.address, self.runtime.environ, self.settings.get("key_file"), self.stored_keys)
+
+    @contextmanager
+    def source(self) -> Iterator[LogSource]:
+        """Give the source of entries, and close it."""
+        source = self._open_source()
+        try:
+            yield source
+        finally:
+            source.close()
+
+    def _open_source(self) -> LogSource:
+        runtime = self.runtime
+        surroundings = Surroundings(runtime.clock, runtime.sleep, runtime.random, self)
+        if self._source.named == DEMO:
+            from platformdirs import user_cache_path
+
+            folder = runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
+            return open_demo(Path(folder), surroundings)
+        return open_backend(self.address, self.credential.key, self._reach(), surroundings)
+
+    def _reach(self) -> Reach:
+        get = self.settings.get
+        return Reach(get("ca_file"), get("parallel"), get("timeout"), get("max_wait"))
+
+    def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
+        """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""
+        filters.window(self.runtime.clock(), self.zone)  # a wrong time is told before anything is sent
+        now = source.now() if filters.is_relative else self.runtime.clock()
+        window = filters.window(now, self.zone)
+        if (window.since or window.until) and self.messages and self.messages.screen.is_terminal:
+            since = window.since.astimezone(self.zone).isoformat(" ", "seconds") if window.since else "the beginning"
+            until = window.until.astimezone(self.zone).isoformat(" ", "seconds") if window.until else "now"
+            self.notice(f"from {since} until {until}")
+        return query.within(window)
+
+    def with_progress(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
+        """Return the batches, their progress shown where a person waits and sees no rows meanwhile."""
+        messages = self.messages
+        if messages is None or not messages.screen.is_terminal or self.output.screen.is_terminal:
+            return batches
+        from taplogs.output.progress import Progress
+
+        self._progress = Progress(messages.write_raw, self.runtime.monotonic, messages.screen.width or 80)
+        return self._progress.follow(batches)
+
+    def tell_empty(self, query: LogQuery, is_failure: bool) -> None:
+        """Say that nothing matched, and which filters are on; raises EmptyResult where that is a failure."""
+        active = ", ".join(f"{item.option} {item}" for item in query.filters)
+        message = "no entries match" + (f" ({active})" if active else " in this window" if query.window.since else "")
+        if is_failure:
+            raise EmptyResult(message, "--fail-on-empty makes this a failure")
+        self.notice(message)
+
+    def notice(self, message: str) -> None:
+        """Tell the user something that is not an error, on standard error."""
+        if self.messages:
+            if self._progress:
+                self._progress.clear()
+            self.messages.write(message)
+
+    def hint(self, message: str) -> None:
+        """Tell the user what to do next, on standard error."""
+        if self.messages:
+            self.messages.write(message, label="hint: ", style=HINT_STYLE)
+
+    def expect(self, total: int) -> None:
+        """Take note of how many entries are on their way."""
+        if self._progress:
+            self._progress.total = total
+
+    def debug(self, message: str) -> None:
+        """Show what goes over the wire, where --debug asks for it."""
+        if self._display.debug:
+            self.notice(f"debug: {message}")

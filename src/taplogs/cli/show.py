@@ -1,0 +1,77 @@
+"""taplogs show: everything about one entry, or several."""
+
+from typing import Annotated, Any
+
+import typer
+
+from taplogs.cli.command import build_command
+from taplogs.cli.options import DisplayOptions, SourceOptions
+from taplogs.cli.session import Session
+from taplogs.core.entry import LogEntry
+from taplogs.errors import UsageError
+
+_EPILOG = """\b
+Examples:
+  taplogs show 3f9a1c20b7de
+  taplogs show 3f9a1c20b7de --curl          the request, ready to run again
+  taplogs show 3f9a1c20b7de --response | jq .error
+  taplogs show ID1 ID2 --har > calls.har
+"""
+
+_PANEL = "Output"
+
+
+def show_entries(
+    context: typer.Context,
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as list shows them.")],
+    source: SourceOptions,
+    display: DisplayOptions,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FORMAT", help="text or json; json in a pipe.", rich_help_panel=_PANEL),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Show huge bodies whole.", rich_help_panel=_PANEL)] = False,
+    curl: Annotated[
+        bool, typer.Option("--curl", help="The request as a curl command.", rich_help_panel=_PANEL)
+    ] = False,
+    har: Annotated[bool, typer.Option("--har", help="A HAR 1.2 document.", rich_help_panel=_PANEL)] = False,
+    request: Annotated[
+        bool, typer.Option("--request", help="The bare request payload.", rich_help_panel=_PANEL)
+    ] = False,
+    response: Annotated[
+        bool, typer.Option("--response", help="The bare response payload.", rich_help_panel=_PANEL)
+    ] = False,
+) -> None:
+    """Show everything about an entry: request, response and metadata."""
+    session = Session(context.obj, source, display)
+    chosen = [name for name, wanted in _flags(curl=curl, har=har, request=request, response=response) if wanted]
+    if len(chosen) > 1 or (chosen and output):
+        names = [f"--{name}" for name in chosen] + (["--output"] if output else [])
+        raise UsageError(f"{' and '.join(names)} cannot be combined", "give one of them")
+    form = chosen[0] if chosen else output or ("text" if session.output.screen.is_terminal else "json")
+    if form not in ("text", "json", "curl", "har", "request", "response"):
+        raise UsageError(f"--output {form!r} is not a format of one entry", "accepted: text, json")
+    with session.source() as log_source:
+        _write([log_source.get(entry_id) for entry_id in ids], form, session, full=full)
+
+
+def _flags(**flags: bool) -> list[tuple[str, bool]]:
+    return list(flags.items())
+
+
+def _write(entries: list[LogEntry], form: str, session: Session, *, full: bool) -> None:
+    if form == "text":
+        from taplogs.output.detail import DetailView
+
+        view = DetailView(session.runtime.stdout, session.output.screen, session.zone, session.templates, full=full)
+        for entry in entries:
+            view.show(entry)
+        return
+    from taplogs.output import documents
+
+    documents.write(entries, form, session.output)
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    return build_command(name, show_entries, _EPILOG)

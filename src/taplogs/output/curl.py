@@ -1,0 +1,49 @@
+"""A logged request as a runnable curl command. The key is never part of it, only the variable that holds it."""
+
+from __future__ import annotations
+
+import shlex
+
+from taplogs.core.entry import LogEntry, has_payload, payload_text
+from taplogs.output.terminal import harmless
+
+
+def curl_command(entry: LogEntry, *, ascii_only: bool = False) -> str:
+    """Return the command over several lines, for a POSIX shell; what is not printable needs bash, zsh or ksh (`$'…'`).
+
+    `ascii_only` writes everything beyond ASCII that way.
+    """
+
+    def quote(text: str) -> str:
+        return shell_word(text, ascii_only=ascii_only)
+
+    parts = [f"curl --request {quote(entry.method)}", f"--url {quote(entry.request_url)}"]
+    if entry.method == "HEAD":
+        parts[0] = "curl --head"
+    if any(character in entry.request_url for character in "[]{}"):
+        parts.append("--globoff")
+    parts.append('--header "Authorization: Bearer $TAPLOGS_API_KEY"')
+    if entry.user_agent:
+        parts.append(f"--user-agent {quote(entry.user_agent)}")
+    if has_payload(entry.request_payload):
+        is_text = bytes(entry.request_payload).startswith(b'"')
+        if not is_text:
+            parts.append("--header 'Content-Type: application/json'")
+        parts.append(f"--data-raw {quote(payload_text(entry.request_payload))}")
+    return " \\\n  ".join(parts)
+
+
+def shell_word(text: str, *, ascii_only: bool = False) -> str:
+    """Return `text` as one word of a shell, on one line and harmless on a terminal."""
+    if harmless(text, ascii_only=ascii_only) == text:
+        return shlex.quote(text)
+    escaped = "".join(_escaped(character, ascii_only) for character in text)
+    return f"$'{escaped}'"
+
+
+def _escaped(character: str, ascii_only: bool) -> str:
+    if character in "'\\":
+        return f"\\{character}"
+    if harmless(character, ascii_only=ascii_only) == character:
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))

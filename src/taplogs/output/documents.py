@@ -1,0 +1,87 @@
+"""Single entries for programs: JSON, a curl command, a HTTP Archive, a bare payload; one function each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Raw
+
+from taplogs.core.entry import LogEntry, encode_entry, has_payload, payload_text
+from taplogs.errors import TaplogsError
+from taplogs.output.curl import curl_command
+from taplogs.output.har import har_document
+from taplogs.output.terminal import Output, harmless_json
+
+Entries = list[LogEntry]
+
+
+def write(entries: Entries, form: str, output: Output) -> None:
+    """Write `entries` in one of the forms of `DOCUMENTS`."""
+    DOCUMENTS[form](entries, output)
+    output.flush()
+
+
+def write_json(entries: Entries, output: Output) -> None:
+    """Write each entry as an indented JSON object."""
+    for entry in entries:
+        _write_json_text(msgspec.json.format(encode_entry(entry), indent=2), output)
+
+
+def write_curl(entries: Entries, output: Output) -> None:
+    """Write each request as a curl command, a blank line between two."""
+    ascii_only = output.screen.is_terminal and not output.screen.unicode
+    commands = [curl_command(entry, ascii_only=ascii_only) for entry in entries]
+    output.write(("\n\n".join(commands) + "\n").encode("utf-8"))
+
+
+def write_har(entries: Entries, output: Output) -> None:
+    """Write one HAR document of all entries."""
+    document = har_document(entries)
+    try:
+        text = json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate: JSON has an escape for it, UTF-8 has not
+        text = json.dumps(document, indent=2).encode("ascii")
+    _write_json_text(text, output)
+
+
+def write_request(entries: Entries, output: Output) -> None:
+    """Write the request payload of each entry."""
+    for entry in entries:
+        _write_payload(entry.request_payload, f"entry {entry.id} has no request payload", output)
+
+
+def write_response(entries: Entries, output: Output) -> None:
+    """Write the response payload of each entry."""
+    for entry in entries:
+        _write_payload(entry.response_payload, f"entry {entry.id} has no response payload", output)
+
+
+DOCUMENTS: dict[str, Callable[[Entries, Output], None]] = {
+    "json": write_json,
+    "curl": write_curl,
+    "har": write_har,
+    "request": write_request,
+    "response": write_response,
+}
+
+
+def _write_payload(payload: Raw, missing: str, output: Output) -> None:
+    """Write JSON indented, and a payload that is text as that text."""
+    if not has_payload(payload):
+        raise TaplogsError(missing, "the platform stores a response only where the status is not 200")
+    if not bytes(payload).startswith(b'"'):
+        _write_json_text(msgspec.json.format(bytes(payload), indent=2), output)
+        return
+    text = payload_text(payload)
+    if output.screen.is_terminal:
+        output.write_lines(map(output.screen.clean, text.split("\n")))
+    else:
+        output.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def _write_json_text(text: bytes, output: Output) -> None:
+    if output.screen.is_terminal:
+        text = harmless_json(text, ascii_only=not output.screen.unicode)
+    output.write(text + b"\n")

@@ -1,0 +1,126 @@
+"""The output formats of a listing, in one registry: each turns batches of entries into bytes as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+import msgspec
+
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.core.entry import LogEntry, encode_entry
+from taplogs.errors import UsageError
+from taplogs.output.spreadsheet import csv_header, csv_row
+from taplogs.output.table import PAYLOAD_MEMBERS, Table, columns_named
+from taplogs.output.terminal import Output, harmless_json
+
+Batches = Iterable[list[LogEntry]]
+
+MEMBERS = tuple(item.encode_name for item in msgspec.structs.fields(LogEntry))
+"""The members of the JSON shape, in their order."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a listing is laid out: the columns asked for, where times are shown, the company's own templates."""
+
+    columns: str | None = None
+    zone: tzinfo = UTC
+    templates: EndpointTemplates = field(default_factory=EndpointTemplates)
+
+
+def write_table(batches: Batches, output: Output, layout: Layout) -> None:
+    """Write a table; its rows appear as batches arrive. Nothing, not even a heading, where there are no entries."""
+    table = Table(columns_named(layout.columns), output.screen, layout.zone, layout.templates)
+    begun = False
+    for batch in batches:
+        if batch and not begun:
+            output.write_lines([table.header(batch[:100])])
+            begun = True
+        output.write_lines(map(table.row, batch))
+        output.flush()
+
+
+def write_json(batches: Batches, output: Output, layout: Layout) -> None:
+    """Write one JSON array, an entry a line."""
+    line_of = _line_encoder(output, layout)
+    separator = b"[\n"
+    for batch in batches:
+        for entry in batch:
+            output.write(separator + line_of(entry))
+            separator = b",\n"
+        output.flush()
+    output.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
+
+
+def write_jsonl(batches: Batches, output: Output, layout: Layout) -> None:
+    """Write JSON Lines, flushed with every batch."""
+    line_of = _line_encoder(output, layout)
+    for batch in batches:
+        output.write(b"".join([line_of(entry) + b"\n" for entry in batch]))
+        output.flush()
+
+
+def write_csv(batches: Batches, output: Output, layout: Layout) -> None:
+    """Write CSV (RFC 4180) with a heading; cells that a spreadsheet would run are guarded."""
+    members = members_named(layout.columns)
+    output.write(csv_header(members))
+    for batch in batches:
+        rows = [csv_row(entry, members) for entry in batch]
+        if output.screen.is_terminal:
+            rows = [(output.screen.clean(row.decode("utf-8", "replace")[:-2]) + "\r\n").encode() for row in rows]
+        output.write(b"".join(rows))
+        output.flush()
+
+
+FORMATS: dict[str, Callable[[Batches, Output, Layout], None]] = {
+    "table": write_table,
+    "json": write_json,
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+}
+
+
+def shows_payloads(format_name: str, columns: str | None) -> bool:
+    """Return whether a format writes the payloads; raises UsageError for columns that it does not have."""
+    if format_name == "table":
+        columns_named(columns)
+        return False
+    return not set(PAYLOAD_MEMBERS).isdisjoint(members_named(columns))
+
+
+def members_named(text: str | None) -> Sequence[str]:
+    """Return the JSON members that `--columns` names, all of them for None; raises UsageError."""
+    if text is None:
+        return MEMBERS
+    from taplogs.output.table import COLUMNS
+
+    by_name = {column.name: column.member for column in COLUMNS.values() if column.member} | {m: m for m in MEMBERS}
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in by_name]
+    if unknown or not names:
+        raise UsageError(
+            f"--columns {text!r}: there is no member {unknown[0]!r}" if unknown else "--columns is empty",
+            f"members: {', '.join(MEMBERS)}",
+        )
+    return [by_name[name] for name in names]
+
+
+def _line_encoder(output: Output, layout: Layout) -> Callable[[LogEntry], bytes]:
+    """Return what encodes one entry as a line: whole or its chosen members, made harmless for a terminal."""
+    encode = encode_entry if layout.columns is None else _member_encoder(members_named(layout.columns))
+    if not output.screen.is_terminal:
+        return encode
+    ascii_only = not output.screen.unicode
+    return lambda entry: harmless_json(encode(entry), ascii_only=ascii_only)
+
+
+def _member_encoder(members: Sequence[str]) -> Callable[[LogEntry], bytes]:
+    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+    def encode(entry: LogEntry) -> bytes:
+        document = decoder.decode(encode_entry(entry))
+        return b"{" + b",".join(b'"%s":%s' % (name.encode(), bytes(document[name])) for name in members) + b"}"
+
+    return encode

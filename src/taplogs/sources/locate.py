@@ -1,0 +1,118 @@
+"""What `--source` names -> a LogSource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taplogs import __version__
+from taplogs.core.apikey import ApiKey
+from taplogs.errors import UsageError
+from taplogs.sources.address import BackendAddress
+from taplogs.sources.protocol import LogSource, SourceEvents
+
+if TYPE_CHECKING:
+    import httpx
+
+    from taplogs.sources.transport import Deadline
+
+DEMO = "demo"
+ACCEPTED = "accepted: the URL of a logging backend, such as https://logs.example.com/v1, or demo"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a source takes from outside: clocks, randomness, and whom it tells what happens."""
+
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], object]
+    random: Callable[[], float]
+    events: SourceEvents
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How a backend is reached: an authority to trust as well, slices at once, seconds a request and of retries."""
+
+    ca_file: str | None = None
+    parallel: int = 4
+    timeout: float = 60.0
+    max_wait: float = 60.0
+
+
+def address_of(source: str | None, base_url: str, logs_path: str) -> BackendAddress:
+    """Return the backend that `source` names, or the one at `base_url`; raises UsageError."""
+    if source is None:
+        return BackendAddress(base_url, logs_path)
+    if source.startswith(("http://", "https://")):
+        return BackendAddress(source, logs_path)
+    raise UsageError(f"--source {source!r} is not understood", ACCEPTED)
+
+
+def open_backend(address: BackendAddress, key: ApiKey, reach: Reach, surroundings: Surroundings) -> LogSource:
+    """Return the backend at `address`; nothing is sent yet. Raises AuthenticationError for another world's key."""
+    from taplogs.sources.transport import Deadline, DeadlineTransport, proxy_for, tls_context
+
+    address.admit(key)
+    deadline = Deadline()
+    transport = DeadlineTransport(
+        deadline,
+        tls=tls_context(reach.ca_file) if address.is_encrypted else None,
+        proxy=proxy_for(address),
+        connections=reach.parallel + 1,
+    )
+    return _remote(address, key, transport, deadline, reach, surroundings)
+
+
+def open_demo(folder: Path, surroundings: Surroundings) -> LogSource:
+    """Return the demo: the reference backend in this process, over a store in `folder` that is filled up to now."""
+    import httpx
+
+    from taplogs.backend.app import create_app
+    from taplogs.backend.sample import fill_demo
+    from taplogs.sources.sqlite import SqliteStore
+    from taplogs.sources.transport import Deadline
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "demo.sqlite"
+    if not path.exists():
+        surroundings.events.notice("first use of the demo: making up 20,000 entries")
+    store = SqliteStore(path)
+    fill_demo(store, surroundings.clock())
+    transport = httpx.WSGITransport(app=create_app(store, clock=surroundings.clock))
+    key = ApiKey("sk_test_" + "0" * 22)
+    return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, Deadline(), Reach(parallel=1), surroundings)
+
+
+def _remote(
+    address: BackendAddress,
+    key: ApiKey,
+    transport: httpx.BaseTransport,
+    deadline: Deadline,
+    reach: Reach,
+    surroundings: Surroundings,
+) -> LogSource:
+    from taplogs.sources.connection import Connection, Limits
+    from taplogs.sources.remote import RemoteSource
+    from taplogs.sources.retry import Retrier, RetryPolicy
+
+    retrier = Retrier(
+        RetryPolicy(max_wait=reach.max_wait),
+        sleep=surroundings.sleep,
+        random=surroundings.random,
+        notice=surroundings.events.notice,
+    )
+    connection = Connection(
+        address,
+        key,
+        transport,
+        deadline=deadline,
+        retrier=retrier,
+        events=surroundings.events,
+        limits=Limits(request=reach.timeout),
+        user_agent=f"taplogs/{__version__}",
+    )
+    return RemoteSource(connection, surroundings.events, clock=surroundings.clock, parallel=reach.parallel)
