@@ -38,11 +38,11 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 assertion not met, 4 API key,
 class CommandGroup(TyperGroup):
     """The top of the command line; it imports only the commands that are asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is typer's
         """Return the names of all commands, in the order of the help."""
         return list(_COMMANDS)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is typer's
         """Return a command by name, or None."""
         if cmd_name not in _COMMANDS:
             return None
@@ -56,7 +56,7 @@ class CommandGroup(TyperGroup):
             self.commands.setdefault(name, typer.core.TyperCommand(name))
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the signature is typer's
         """Write the commands and their lines, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
@@ -70,18 +70,13 @@ def run(runtime: Runtime) -> int:
         epilog=_EPILOG,
         rich_markup_mode=None,
         no_args_is_help=True,
-        context_settings=context_settings(runtime),
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
     application.callback()(_root)
     code = typer.main.get_command(application).main(
         args=list(runtime.arguments), prog_name="taplogs", standalone_mode=False, obj=runtime
     )
     return code if isinstance(code, int) else 0
-
-
-def context_settings(runtime: Runtime | None = None) -> dict[str, Any]:
-    """Return what every command's help looks like: -h works, and a wide terminal is used up to 120 columns."""
-    return {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 def command_names() -> Iterable[str]:

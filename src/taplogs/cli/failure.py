@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -72,11 +73,7 @@ def _tell(error: TaplogsError, runtime: Runtime) -> None:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Return whether the command line asks for JSON, also where the rest of it cannot be understood."""
-    values = [
-        argument.partition("=")[2] or argument[2:] for argument in arguments if argument.startswith(("-o", "--output="))
-    ]
-    values += [value for option, value in zip(arguments, arguments[1:], strict=False) if option in ("-o", "--output")]
-    return any(value in ("json", "jsonl") for value in values)
+    return re.search(r"(?:^| )(?:-o ?|--output[ =])jsonl?(?: |$)", " ".join(arguments)) is not None
 
 
 def _show_origin(error: BaseException, runtime: Runtime) -> None:

@@ -22,7 +22,7 @@ MILLISECOND = timedelta(milliseconds=1)
 _EPILOG = """\b
 Examples:
   taplogs list --status 4xx --since 2d
-  taplogs list -s 5xx,!503 -m POST --latency '>1s'
+  taplogs list -s '5xx,!503' -m POST --latency '>1s'
   taplogs list -e '/v1/partner/jobs/{id}' --grep 'INVALID_REQUEST'
   taplogs list --since today -n 0 -o jsonl | jq .requestUrl
 """

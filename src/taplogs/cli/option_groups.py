@@ -18,7 +18,7 @@ def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
     groups = {
         name: parameter.annotation
         for name, parameter in signature.parameters.items()
-        if is_dataclass(parameter.annotation)
+        if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
     }
     names = {name: [field.name for field in fields(group)] for name, group in groups.items()}
 

@@ -97,19 +97,29 @@ class Session:
         finally:
             source.close()
 
-    def _open_source(self) -> LogSource:
-        runtime = self.runtime
-        surroundings = Surroundings(runtime.clock, runtime.sleep, runtime.random, self)
-        if self._source.named == DEMO:
-            from platformdirs import user_cache_path
+    @property
+    def is_demo(self) -> bool:
+        """Whether the entries are the demo's."""
+        return self._source.named == DEMO
 
-            folder = runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
-            return open_demo(Path(folder), surroundings)
-        return open_backend(self.address, self.credential.key, self._reach(), surroundings)
+    @property
+    def surroundings(self) -> Surroundings:
+        """What a source takes from outside."""
+        return Surroundings(self.runtime.clock, self.runtime.sleep, self.runtime.random, self)
 
-    def _reach(self) -> Reach:
+    @property
+    def reach(self) -> Reach:
+        """How the backend is reached."""
         get = self.settings.get
         return Reach(get("ca_file"), get("parallel"), get("timeout"), get("max_wait"))
+
+    def _open_source(self) -> LogSource:
+        if not self.is_demo:
+            return open_backend(self.address, self.credential.key, self.reach, self.surroundings)
+        from platformdirs import user_cache_path
+
+        folder = self.runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
+        return open_demo(Path(folder), self.surroundings)
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""

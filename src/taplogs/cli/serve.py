@@ -1,0 +1,142 @@
+"""taplogs serve: the reference logging backend over HTTP."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from taplogs.cli.command import build_command
+from taplogs.cli.options import DisplayOptions, SourceOptions
+from taplogs.cli.session import Session
+from taplogs.errors import AuthenticationError, TaplogsError, UsageError
+
+_EPILOG = """\b
+Examples:
+  taplogs serve --load requests.jsonl.gz
+  taplogs serve --store logs.sqlite --new-key
+  taplogs serve --store logs.sqlite --listen 0.0.0.0:8321 --rate 600/min
+"""
+
+
+def serve(
+    context: typer.Context,
+    display: DisplayOptions,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+    ] = "127.0.0.1:8321",
+    store: Annotated[
+        Path | None, typer.Option("--store", metavar="PATH", help="The database file; a temporary one without it.")
+    ] = None,
+    load: Annotated[
+        list[Path] | None,
+        typer.Option("--load", metavar="FILE", help="Load JSON Lines; gzip and zstd too."),
+    ] = None,
+    new_key: Annotated[
+        bool, typer.Option("--new-key", help="Make an API key; it is shown once, only its hash is kept.")
+    ] = False,
+    revoke_key: Annotated[
+        str | None,
+        typer.Option("--revoke-key", metavar="MASKED", help="Refuse this key from now on (sk_test_…WXYZ)."),
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="N/UNIT", help="Requests allowed for each key, such as 100/min.")
+    ] = None,
+    threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, max=64, help="Requests at once.")] = 8,
+) -> None:
+    """Run the reference logging backend until Ctrl-C."""
+    from taplogs.backend.app import create_app
+    from taplogs.backend.keys import ApiKeys
+    from taplogs.backend.ratelimit import RateLimit
+    from taplogs.backend.server import serve_forever
+    from taplogs.sources.sqlite import SqliteStore
+
+    session = Session(context.obj, SourceOptions(), display)
+    host, port = _address(listen)
+    limit = RateLimit.parse(rate) if rate else None
+    with _database(store) as path:
+        entries = SqliteStore(path)
+        keys = ApiKeys(entries.database)
+        for file in load or []:
+            _load(session, entries, file)
+        if revoke_key:
+            _revoke(session, keys, revoke_key)
+        key = _key(keys, host, wanted=new_key)
+        application = create_app(entries, keys=keys, rate_limit=limit)
+        drained = serve_forever(
+            application, host=host, port=port, threads=threads, ready=lambda url: _announce(session, url, key)
+        )
+        entries.close()
+    if not drained:
+        raise TaplogsError("stopped, but not every running request could be answered in time")
+    session.notice("stopped")
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, separator, port = listen.rpartition(":")
+    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--listen {listen!r} is not understood", "accepted: HOST:PORT, such as 127.0.0.1:8321")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@contextmanager
+def _database(store: Path | None) -> Iterator[Path]:
+    if store is not None:
+        yield store
+        return
+    with TemporaryDirectory(prefix="taplogs-") as folder:
+        yield Path(folder) / "logs.sqlite"
+
+
+def _load(session: Session, entries: Any, file: Path) -> None:
+    from taplogs.backend.load import load_file
+
+    report = load_file(entries, file)
+    refused = f", {report.refused_total:,} lines refused" if report.refused_total else ""
+    known = f", {report.duplicates:,} known already" if report.duplicates else ""
+    session.notice(f"{file}: {report.added:,} entries taken{known}{refused}")
+    for number, reason in report.refused:
+        session.notice(f"  line {number}: {reason}")
+    if report.refused_total > len(report.refused):
+        session.notice(f"  … and {report.refused_total - len(report.refused):,} more")
+
+
+def _revoke(session: Session, keys: Any, masked: str) -> None:
+    if not keys.revoke(masked):
+        known = ", ".join(key.masked for key in keys.listed()) or "none"
+        raise UsageError(f"there is no active key {masked!r}", f"keys of this store: {known}")
+    session.notice(f"{masked} is refused from now on")
+
+
+def _key(keys: Any, host: str, *, wanted: bool) -> str | None:
+    """Return a new key, where one is wanted or none exists yet; raises AuthenticationError beyond loopback."""
+    from taplogs.backend.server import is_loopback
+
+    if wanted:
+        return str(keys.create())
+    if keys.any_active():
+        return None
+    if not is_loopback(host):
+        raise AuthenticationError(
+            f"the store has no API key, so {host} would be open to everybody; it does not listen",
+            "--new-key makes one (with --store PATH it is kept)",
+        )
+    return str(keys.create())
+
+
+def _announce(session: Session, url: str, key: str | None) -> None:
+    lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url)}"]
+    if key:
+        lines.append(f"export TAPLOGS_API_KEY={key}")
+        session.notice("the API key is shown this once; only its hash is kept")
+    session.output.write_lines(lines)
+    session.output.flush()
+    session.notice(f"listening on {url} (Ctrl-C stops)")
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    return build_command(name, serve, _EPILOG)

@@ -1,0 +1,43 @@
+"""Changing the config file: one value at a time, comments and order kept, replaced in one step."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from taplogs.errors import ConfigurationError, TaplogsError
+from taplogs.settings import Setting
+
+
+def set_value(path: Path, setting: Setting, value: Any, profile: str | None) -> None:
+    """Set a value at the top of the file, or in the table of `profile`; raises TaplogsError where it cannot."""
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+        document = tomlkit.parse(text)
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}", "mend the file, or move it away") from None
+    except OSError as error:
+        raise TaplogsError(f"{path} cannot be read: {error.strerror}") from None
+    table: Any = document
+    if profile is not None:
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        table = profiles.setdefault(profile, tomlkit.table())
+    table[setting.name] = value
+    _replace(path, tomlkit.dumps(document))
+
+
+def _replace(path: Path, text: str) -> None:
+    target = path.resolve()  # a linked config file stays a link
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, "utf-8")
+        partial.replace(target)
+    except OSError as error:
+        raise TaplogsError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
