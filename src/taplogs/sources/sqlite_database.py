@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            _enter_wal_mode(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error:
             connection.close()
@@ -88,8 +89,30 @@ class SqliteDatabase:
         return connection
 
     def _fault(self, error: sqlite3.Error) -> TaplogsError:
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
+        if _name(error) == "SQLITE_NOTADB":
             return ConfigurationError(f"{self.path} is not a SQLite database", "name another file for the store")
-        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+        if _is_busy(error):
             return TaplogsError(f"the store {self.path} is locked", "another process is writing to it; try again")
         return TaplogsError(f"the store {self.path} failed: {error}")
+
+
+def _enter_wal_mode(connection: sqlite3.Connection) -> None:
+    # The first switch of a new file needs the file alone, and SQLite does not wait for that as it does for a write.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _name(error).startswith("SQLITE_BUSY")
+
+
+def _name(error: sqlite3.Error) -> str:
+    return getattr(error, "sqlite_errorname", "")  # faults that the module itself finds have none
