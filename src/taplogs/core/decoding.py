@@ -204,7 +204,7 @@ def _load(text: str) -> Any:
 _CUT = re.compile(
     r"(?:-|t|tr|tru|f|fa|fal|fals|n|nu|nul"  # the start of a value
     r"|(?<=[0-9])(?:\.|[eE][+-]?)"  # the middle of a number
-    r"|\\?u[0-9a-fA-F]{0,3}"  # the middle of an escape
+    r"|\\?u[0-9a-fA-F]{0,4}"  # the middle of an escape
     r"|[ \t\r\n]*)\Z"
 )
 """What is left of a text that stops in the middle, from where json finds its fault."""
