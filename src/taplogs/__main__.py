@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from taplogs import __version__
 
+TYPE_CHECKING = False  # typing itself costs half of what Python takes to start
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from taplogs.cli.runtime import Runtime
 
 

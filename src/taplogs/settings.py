@@ -12,12 +12,12 @@ The config file is TOML. Settings of a backend stand in the table of a profile, 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from taplogs.errors import ConfigurationError
 
@@ -27,8 +27,7 @@ BUILT_IN_PROFILES: dict[str, dict[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One thing that can be set: how a value is read (raising ValueError), and what it is without one."""
 
     name: str
@@ -43,8 +42,7 @@ class Setting:
         return f"TAPLOGS_{self.name.upper()}"
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Struct, frozen=True):
     """A setting's value and where it came from, in words."""
 
     value: Any
@@ -124,10 +122,12 @@ class ConfigFile:
     @classmethod
     def read(cls, path: Path) -> ConfigFile:
         """Return the file at `path`, checked; raises ConfigurationError that names file, line or setting."""
+        if not path.exists():
+            return cls(path, {})
+        import tomllib
+
         try:
             document = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            document = {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigurationError(f"{path} is not TOML: {error}", "mend the file, or move it away") from None
         except OSError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response
 
 _TYPES = {
@@ -68,7 +68,7 @@ def internal_error() -> ApiError:
 
 def routing_error(error: HTTPException) -> ApiError:
     """Return what werkzeug's routing has raised as an error of the platform."""
-    if error.code == 405:
-        allowed = dict(error.get_headers()).get("Allow", "")
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
         return ApiError(405, "METHOD_NOT_ALLOWED", f"Allowed here: {allowed}.", headers={"Allow": allowed})
     return not_found("There is nothing at this path.")

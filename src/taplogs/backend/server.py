@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def serve_forever(
     server = BackendServer(
         application, host=host, port=port, threads=threads, drain_seconds=drain_seconds, largest_body=largest_body
     )
-    with _stopped_by_signals(server.stop):
+    with closing(server), _stopped_by_signals(server.stop):
         if ready:
             ready(server.url)
         return server.run()
@@ -113,7 +113,7 @@ class BackendServer:
                 self._turn(_LOOP_SECONDS)
             return self._drain()
         finally:
-            self._close()
+            self.close()
 
     def stop(self) -> None:
         """Have `run` finish and return; any thread or signal handler may call it, more than once."""
@@ -144,7 +144,8 @@ class BackendServer:
     def _turn(self, seconds: float) -> None:
         wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Stop listening and cut off what still runs. `run` ends with it; only a server that never ran needs it."""
         for channel in self._channels():
             channel.handle_close()  # wakes the worker that waits for a slow reader; its stream ends there
         self._server.task_dispatcher.shutdown(timeout=1)
@@ -153,12 +154,18 @@ class BackendServer:
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:  # the resolver would take what is left of it in 16 bits
+        raise _cannot_listen(host, port, "there is no such port")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
-    except (OSError, OverflowError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TaplogsError(f"cannot listen on {host} port {port}: {reason}", "choose another with --port") from error
+    except (OSError, UnicodeError) as error:
+        raise _cannot_listen(host, port, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _cannot_listen(host: str, port: int, reason: str) -> TaplogsError:
+    hint = "choose another with --listen HOST:PORT; port 0 takes a free one"
+    return TaplogsError(f"cannot listen on {host} port {port}: {reason}", hint)
 
 
 def _quieten_waitress() -> None:

@@ -2,10 +2,10 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import typer
+from msgspec.structs import replace
 
 from taplogs.cli.command import build_group
 from taplogs.cli.options import DisplayOptions, SourceOptions

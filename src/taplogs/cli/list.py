@@ -2,11 +2,11 @@
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 
 from taplogs.cli.command import build_command
 from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions

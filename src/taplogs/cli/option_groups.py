@@ -1,4 +1,4 @@
-"""Groups of options that several commands share, declared once as a dataclass.
+"""Groups of options that several commands share, declared once as a Struct.
 
 A command takes a parameter of the group's type; on the command line each field of it is an option.
 """
@@ -7,24 +7,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import wraps
 from typing import Any, get_type_hints
 
+from msgspec import NODEFAULT, Struct
+
 
 def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Return `command` with each parameter of a dataclass type replaced by the dataclass's fields."""
+    """Return `command` with each parameter that is a group replaced by the group's fields."""
     signature = inspect.signature(command, eval_str=True)
     groups = {
         name: parameter.annotation
         for name, parameter in signature.parameters.items()
-        if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation)
+        if isinstance(parameter.annotation, type) and issubclass(parameter.annotation, Struct)
     }
-    names = {name: [field.name for field in fields(group)] for name, group in groups.items()}
 
     @wraps(command)
     def expanded(**values: Any) -> None:
-        built = {name: group(**{field: values.pop(field) for field in names[name]}) for name, group in groups.items()}
+        built = {
+            name: group(**{field: values.pop(field) for field in group.__struct_fields__})
+            for name, group in groups.items()
+        }
         command(**values, **built)
 
     parameters: list[inspect.Parameter] = []
@@ -38,15 +41,16 @@ def expand_groups(command: Callable[..., None]) -> Callable[..., None]:
     return expanded
 
 
-def _parameters_of(group: type) -> list[inspect.Parameter]:
+def _parameters_of(group: type[Struct]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
+    without = [NODEFAULT] * (len(group.__struct_fields__) - len(group.__struct_defaults__))
+    defaults = [*without, *group.__struct_defaults__]
     return [
         inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=_default(field), annotation=hints[field.name]
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if default is NODEFAULT else default,
+            annotation=hints[name],
         )
-        for field in fields(group)
+        for name, default in zip(group.__struct_fields__, defaults, strict=True)
     ]
-
-
-def _default(field: Field[Any]) -> Any:
-    return inspect.Parameter.empty if field.default is MISSING else field.default

@@ -1,9 +1,9 @@
 """The options that commands share, each declared once, and the LogQuery that the filters make."""
 
-from dataclasses import dataclass, fields
 from datetime import datetime, tzinfo
 from typing import Annotated, Any
 
+from msgspec import Struct
 from typer import Option
 
 from taplogs.core.endpoint import EndpointTemplates
@@ -33,8 +33,7 @@ _SOURCE = "Source"
 _DISPLAY = "Display"
 
 
-@dataclass(frozen=True)
-class FilterOptions:
+class FilterOptions(Struct, frozen=True):
     """Which entries: the same on every command that reads them."""
 
     status: Annotated[
@@ -137,8 +136,7 @@ def _endpoint(texts: Texts, templates: EndpointTemplates) -> EndpointFilter | No
     return EndpointFilter(parsed.wanted, parsed.unwanted, templates)
 
 
-@dataclass(frozen=True)
-class OutputOptions:
+class OutputOptions(Struct, frozen=True):
     """How a listing is written."""
 
     output: Annotated[
@@ -169,8 +167,7 @@ class OutputOptions:
         return name
 
 
-@dataclass(frozen=True)
-class SourceOptions:
+class SourceOptions(Struct, frozen=True):
     """Where entries come from, and how it is reached."""
 
     source: Annotated[
@@ -228,8 +225,7 @@ class SourceOptions:
         return "demo" if self.demo else self.source
 
 
-@dataclass(frozen=True)
-class DisplayOptions:
+class DisplayOptions(Struct, frozen=True):
     """How this run shows things."""
 
     tz: Annotated[
@@ -252,4 +248,4 @@ class DisplayOptions:
 
 def settings_flags(*groups: Any) -> dict[str, object]:
     """Return what the options of these groups say, by the name of the setting they override."""
-    return {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+    return {name: getattr(group, name) for group in groups for name in group.__struct_fields__}

@@ -67,7 +67,11 @@ def serve(
         key = _key(keys, host, wanted=new_key)
         application = create_app(entries, keys=keys, rate_limit=limit)
         drained = serve_forever(
-            application, host=host, port=port, threads=threads, ready=lambda url: _announce(session, url, key)
+            application,
+            host=host,
+            port=port,
+            threads=threads,
+            ready=lambda url: _announce(session, url, key),
         )
         entries.close()
     if not drained:
@@ -128,6 +132,9 @@ def _key(keys: Any, host: str, *, wanted: bool) -> str | None:
 
 
 def _announce(session: Session, url: str, key: str | None) -> None:
+    from taplogs.backend.app import BASE_PATH
+
+    url += BASE_PATH
     lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url)}"]
     if key:
         lines.append(f"export TAPLOGS_API_KEY={key}")

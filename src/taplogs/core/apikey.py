@@ -6,8 +6,8 @@ import re
 
 from taplogs.errors import AuthenticationError
 
-_KEY = re.compile(r"sk_(live|test)_[0-9A-Za-z]{22}")
-_KEY_IN_TEXT = re.compile(r"sk_(live|test)_[0-9A-Za-z]{18,}")
+_KEY = r"sk_(live|test)_[0-9A-Za-z]{22}"
+_KEY_IN_TEXT = r"sk_(live|test)_[0-9A-Za-z]{18,}"
 
 
 class ApiKey:
@@ -18,7 +18,7 @@ class ApiKey:
     def __init__(self, text: str) -> None:
         """Take a key, surrounding white space ignored; raises AuthenticationError that does not repeat it."""
         key = text.strip()
-        if not _KEY.fullmatch(key):
+        if not re.fullmatch(_KEY, key):
             raise AuthenticationError(
                 "this is not an API key: " + _what_is_wrong(key),
                 "a key is sk_live_ or sk_test_ and 22 letters and digits, as the dashboard shows it",
@@ -51,7 +51,7 @@ class ApiKey:
 
 def mask_keys(text: str) -> str:
     """Return `text` with every API key in it masked."""
-    return _KEY_IN_TEXT.sub(lambda match: f"sk_{match[1]}_…{match[0][-4:]}", text)
+    return re.sub(_KEY_IN_TEXT, lambda match: f"sk_{match[1]}_…{match[0][-4:]}", text)
 
 
 def _what_is_wrong(key: str) -> str:

@@ -19,8 +19,7 @@ ID_SEGMENT = (
 )
 """A regular expression for one path segment that is an id: an integer, a UUID, hex or long opaque text."""
 
-_ID_SEGMENT = re.compile(ID_SEGMENT + r"\Z")
-_PLACEHOLDER = re.compile(r"\{[^{}/]*\}")
+_PLACEHOLDER = r"\{[^{}/]*\}"
 
 
 class EndpointTemplates:
@@ -35,7 +34,7 @@ class EndpointTemplates:
         for pattern, template in self._overrides:
             if pattern.match(path):
                 return template
-        return "/".join("{id}" if _ID_SEGMENT.match(segment) else segment for segment in path.split("/"))
+        return "/".join("{id}" if re.fullmatch(ID_SEGMENT, segment) else segment for segment in path.split("/"))
 
 
 def template_pattern(template: str) -> re.Pattern[str]:
@@ -45,13 +44,13 @@ def template_pattern(template: str) -> re.Pattern[str]:
             f"the endpoint template {template!r} is not understood",
             "a template is a path with placeholders, such as /v1/partner/jobs/{id}",
         )
-    literals = _PLACEHOLDER.split(template)
+    literals = re.split(_PLACEHOLDER, template)
     return re.compile("[^/]+".join(map(re.escape, literals)) + r"\Z")
 
 
 def anonymous(template: str) -> str:
     """Return `template` with nameless placeholders, so that `{id}` and `{jobId}` compare equal."""
-    return _PLACEHOLDER.sub("{}", template)
+    return re.sub(_PLACEHOLDER, "{}", template)
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
@@ -62,11 +61,11 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
     tokens = re.split(r"(\*\*|\*|\?|\{[^{}/]*\})", glob)
     meaning = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
     pattern = "".join(
-        meaning.get(token, ID_SEGMENT if _PLACEHOLDER.fullmatch(token) else re.escape(token)) for token in tokens
+        meaning.get(token, ID_SEGMENT if re.fullmatch(_PLACEHOLDER, token) else re.escape(token)) for token in tokens
     )
     return re.compile(pattern + r"\Z", re.DOTALL)
 
 
 def _balanced(template: str) -> bool:
-    rest = _PLACEHOLDER.sub("", template)
+    rest = re.sub(_PLACEHOLDER, "", template)
     return "{" not in rest and "}" not in rest

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from taplogs.core.entry import LogEntry
 from taplogs.core.filters import (
@@ -31,8 +33,7 @@ class Order(StrEnum):
     OLDEST_FIRST = "asc"
 
 
-@dataclass(frozen=True)
-class LogQuery:
+class LogQuery(Struct, frozen=True, dict=True):
     """Filters combined with AND, a window, an order, and how many entries at most (None: all of them).
 
     `payloads` says whether the reader looks into the two payloads; without it a source may leave them out.
@@ -56,7 +57,7 @@ class LogQuery:
     @property
     def filters(self) -> Iterator[Filter]:
         """The filters that are set, cheap ones first."""
-        values = (getattr(self, field.name) for field in fields(self))
+        values = (getattr(self, name) for name in self.__struct_fields__)
         return (value for value in values if isinstance(value, Filter))
 
     def matches(self, entry: LogEntry) -> bool:

@@ -9,8 +9,9 @@ the first is meant.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from msgspec import Struct
 
 from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp, from_epoch
 from taplogs.errors import UsageError
@@ -20,19 +21,18 @@ ACCEPTED = (
     "2026-11-01, 2026-11-01T10:00, 2026-11-01T10:00:00+01:00, @1762000000"
 )
 
-_STEP = re.compile(r"([0-9]{1,9})(mo|s|m|h|d|w)")
-_DURATION = re.compile(r"-?((?:[0-9]{1,9}(?:mo|s|m|h|d|w))+)(?: ago)?\Z")
-_DATE_TIME = re.compile(
+_STEP = r"([0-9]{1,9})(mo|s|m|h|d|w)"
+_DURATION = r"-?((?:[0-9]{1,9}(?:mo|s|m|h|d|w))+)(?: ago)?\Z"
+# Patterns are text, compiled by re when they are first used: most runs need none or one of them.
+_DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2})?)?\Z",
-    re.IGNORECASE,
+    r"(?:[t ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?P<offset>z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-_EPOCH = re.compile(r"@(-?[0-9]{1,14}(?:\.[0-9]{1,9})?)\Z")
+_EPOCH = r"@(-?[0-9]{1,14}(?:\.[0-9]{1,9})?)\Z"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """A half-open span `[since, until)` of aware UTC instants; None is no bound."""
 
     since: datetime | None = None
@@ -117,11 +117,11 @@ def _named_day(expression: str, now: datetime, zone: tzinfo) -> datetime | None:
 
 
 def _before_now(expression: str, now: datetime, zone: tzinfo) -> datetime | None:
-    match = _DURATION.match(expression)
+    match = re.match(_DURATION, expression)
     if not match:
         return None
     steps = dict.fromkeys(("mo", "w", "d", "h", "m", "s"), 0)
-    for number, unit in _STEP.findall(match[1]):
+    for number, unit in re.findall(_STEP, match[1]):
         steps[unit] += int(number)
     wall_clock = now.astimezone(zone).replace(tzinfo=None)
     if steps["mo"]:
@@ -135,12 +135,12 @@ def _before_now(expression: str, now: datetime, zone: tzinfo) -> datetime | None
 
 
 def _epoch(expression: str) -> datetime | None:
-    match = _EPOCH.match(expression)
+    match = re.match(_EPOCH, expression)
     return from_epoch(float(match[1])) if match else None
 
 
 def _date_time(expression: str, zone: tzinfo) -> datetime | None:
-    match = _DATE_TIME.match(expression)
+    match = re.match(_DATE_TIME, expression)
     if not match:
         return None
     instant = datetime.fromisoformat(expression.upper().replace(" ", "T"))

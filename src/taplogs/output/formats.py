@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 import msgspec
+from msgspec import Struct
 
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, encode_entry
@@ -21,13 +21,12 @@ MEMBERS = tuple(item.encode_name for item in msgspec.structs.fields(LogEntry))
 """The members of the JSON shape, in their order."""
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """How a listing is laid out: the columns asked for, where times are shown, the company's own templates."""
 
     columns: str | None = None
     zone: tzinfo = UTC
-    templates: EndpointTemplates = field(default_factory=EndpointTemplates)
+    templates: EndpointTemplates = msgspec.field(default_factory=EndpointTemplates)
 
 
 def write_table(batches: Batches, output: Output, layout: Layout) -> None:
@@ -65,13 +64,16 @@ def write_jsonl(batches: Batches, output: Output, layout: Layout) -> None:
 def write_csv(batches: Batches, output: Output, layout: Layout) -> None:
     """Write CSV (RFC 4180) with a heading; cells that a spreadsheet would run are guarded."""
     members = members_named(layout.columns)
-    output.write(csv_header(members))
+    heading = csv_header(members)
     for batch in batches:
+        output.write(heading)
+        heading = b""
         rows = [csv_row(entry, members) for entry in batch]
         if output.screen.is_terminal:
             rows = [(output.screen.clean(row.decode("utf-8", "replace")[:-2]) + "\r\n").encode() for row in rows]
         output.write(b"".join(rows))
         output.flush()
+    output.write(heading)
 
 
 FORMATS: dict[str, Callable[[Batches, Output, Layout], None]] = {

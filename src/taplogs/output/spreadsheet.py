@@ -14,7 +14,7 @@ from taplogs.core.entry import LogEntry, has_payload
 # The full-width forms are read as their ASCII twins by some spreadsheets; a leading quote is guarded so that the
 # guard can be taken off again without loss.
 _FORMULA_START = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
-_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+_NEEDS_QUOTES = r'[",\r\n]|^\s|\s$'
 
 _FIELD_OF = {field.encode_name: field.name for field in msgspec.structs.fields(LogEntry)}
 
@@ -54,7 +54,7 @@ def _cell(value: object) -> str:
     else:
         text = str(value)
     text = guard(text)
-    return '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+    return '"' + text.replace('"', '""') + '"' if re.search(_NEEDS_QUOTES, text) else text
 
 
 def _compact(payload: bytes) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
+
+from msgspec import Struct
 
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
@@ -22,8 +23,7 @@ _LEAST_FLEXIBLE = 8
 _ORIGIN = re.compile(r"([a-z]{2,8}://[^/]+)/")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: its name on the command line, its heading, which member of the JSON shape it shows."""
 
     name: str

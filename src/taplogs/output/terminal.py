@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, TextIO
+
+from msgspec import Struct
 
 from taplogs.core.apikey import mask_keys
 
@@ -74,8 +75,7 @@ def _json_escape(character: str) -> str:
     return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
 
 
-@dataclass(frozen=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """What a stream can show: whether it is a terminal, how wide, in colour, beyond ASCII."""
 
     is_terminal: bool

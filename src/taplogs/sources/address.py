@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from taplogs.core.apikey import ApiKey
 from taplogs.errors import AuthenticationError, ConfigurationError
@@ -13,8 +15,7 @@ _LIVE_HOST = "partner-api.taptalent.io"
 _TEST_HOST = "sandbox.partner-api.taptalent.io"
 
 
-@dataclass(frozen=True)
-class BackendAddress:
+class BackendAddress(Struct, frozen=True):
     """A checked base URL without its trailing slash, and the path of the log endpoint below it."""
 
     base_url: str
@@ -31,7 +32,7 @@ class BackendAddress:
             raise _refused(self.base_url, "would send the API key unencrypted: http is for loopback only, use https")
         if not self.logs_path.startswith("/"):
             raise ConfigurationError(f"the logs path {self.logs_path!r} does not start with /")
-        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+        force_setattr(self, "base_url", self.base_url.rstrip("/"))
 
     @property
     def logs_url(self) -> str:

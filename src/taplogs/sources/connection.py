@@ -5,12 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
 import httpcore
 import httpx
+from msgspec import Struct
 
 from taplogs.core.apikey import ApiKey
 from taplogs.core.decoding import MalformedBody
@@ -28,8 +28,7 @@ JSON = "application/json"
 NDJSON = "application/x-ndjson"
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What one request may take: seconds to connect, of silence and in all; bytes of a reply and of one line."""
 
     connect: float = 10.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from taplogs import __version__
 from taplogs.core.apikey import ApiKey
@@ -23,8 +24,7 @@ DEMO = "demo"
 ACCEPTED = "accepted: the URL of a logging backend, such as https://logs.example.com/v1, or demo"
 
 
-@dataclass(frozen=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a source takes from outside: clocks, randomness, and whom it tells what happens."""
 
     clock: Callable[[], datetime]
@@ -33,8 +33,7 @@ class Surroundings:
     events: SourceEvents
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """How a backend is reached: an authority to trust as well, slices at once, seconds a request and of retries."""
 
     ca_file: str | None = None

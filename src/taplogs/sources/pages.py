@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from taplogs.core.decoding import Page
 from taplogs.core.entry import LogEntry
@@ -20,8 +22,7 @@ MILLISECOND = timedelta(milliseconds=1)
 FetchPage = Callable[[Parameters], Page]
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """One page as it was taken: its new entries, the reply itself, and whether more may follow."""
 
     entries: list[LogEntry]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+
+from msgspec import Struct
 
 from taplogs.errors import BackendError
 
@@ -30,8 +31,7 @@ class TransientFault(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """At most `tries` of one request, and `max_wait` seconds of waiting in a whole run."""
 
     tries: int = 5

@@ -40,6 +40,8 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_time ON entries (timestamp, id, status_code, method);
 """
 
+_BATCH = 500
+
 _HEAD = "id, timestamp, method, request_url, status_code, latency_ms"
 _TAIL = "ip_address, user_agent, client_id, company_id, created_at, updated_at"
 _FULL = f"{_HEAD}, request_payload, response_payload, {_TAIL}"
@@ -80,6 +82,12 @@ class SqliteStore:
             return self._select(query, chosen, f"LIMIT {-1 if query.limit is None else query.limit} OFFSET {offset}")
         end = None if query.limit is None else offset + query.limit
         return islice(filter(query.matches, self._select(query, chosen)), offset, end)
+
+    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
+        """Yield the same entries in lists."""
+        entries = self.search(query)
+        while batch := list(islice(entries, _BATCH)):
+            yield batch
 
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""

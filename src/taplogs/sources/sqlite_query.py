@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from taplogs.core.filters import Filter, MethodFilter, StatusFilter, status_range
 from taplogs.core.query import LogQuery, Order
@@ -11,8 +11,7 @@ Position = tuple[str, str]
 """A place in the total order of entries: (timestamp, id)."""
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """A condition with its parameters. `complete`: it selects exactly what the query matches, nothing more."""
 
     condition: str

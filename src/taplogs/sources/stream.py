@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import httpx
+from msgspec.structs import replace
 
 from taplogs.core.decoding import MalformedBody, decode_lines, decode_trailer
 from taplogs.core.entry import LogEntry
