@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -287,4 +286,4 @@ def test_a_query_within_another_window_is_answered_for_that_window(store: Sqlite
     store.add(log_entry(number) for number in range(10))
     query = LogQuery(status=StatusFilter.parse(["ok"]))
     window = Window(parse_timestamp(log_entry(3).timestamp), parse_timestamp(log_entry(5).timestamp))
-    assert ids(store.search(replace(query, window=window))) == ["entry-00004", "entry-00003"]
+    assert ids(store.search(query.within(window))) == ["entry-00004", "entry-00003"]
