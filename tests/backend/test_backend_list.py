@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import quote
 
+import httpx
 import msgspec
 import pytest
 
 from serving import Backend, log_entry, payload
+from taplogs.backend.app import create_app
 from taplogs.core.decoding import decode_entry, decode_page
 from taplogs.core.entry import LogEntry
 
@@ -158,6 +160,15 @@ def test_an_entry_is_found_by_any_id(backend: Backend, entry_id: str) -> None:
     response = backend.ask("GET", "/" + quote(entry_id, safe=""))
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
+    assert decode_entry(response.content) == entry
+
+
+@pytest.mark.parametrize("entry_id", ["é", "日本", "a/b c"])
+def test_an_entry_is_found_by_any_id_in_process(backend: Backend, entry_id: str) -> None:
+    entry = log_entry(1, id=entry_id)
+    backend.store.add([entry])
+    with httpx.Client(transport=httpx.WSGITransport(app=create_app(backend.store))) as client:
+        response = client.get(f"http://backend/v1/partner/logs/{quote(entry_id, safe='')}")
     assert decode_entry(response.content) == entry
 
 

@@ -99,7 +99,7 @@ class _Application:
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
+        request = Request({**environ, "PATH_INFO": _path_info(environ)})
         response = self._respond(request)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = "Accept, Accept-Encoding"
@@ -166,6 +166,16 @@ class _Application:
         entries = self._store.search(query, after=listing.after, offset=listing.offset)
         lines = (entry_line(entry, payloads=query.payloads) for entry in entries)
         return Response(_watched(stream_body(lines, server_time)), content_type=NDJSON)
+
+
+def _path_info(environ: WSGIEnvironment) -> str:
+    """Return the path as PEP 3333 wants it, bytes in the guise of latin-1; httpx's transport hands over real text."""
+    path: str = environ.get("PATH_INFO", "")
+    try:
+        path.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return path.encode("utf-8", "surrogatepass").decode("latin-1")
+    return path
 
 
 def _bearer_token(request: Request) -> str:
