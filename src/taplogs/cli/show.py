@@ -9,6 +9,7 @@ from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
 from taplogs.errors import UsageError
+from taplogs.sources.address import may_take_key
 
 _EPILOG = """\b
 Examples:
@@ -69,7 +70,12 @@ def _write(entries: list[LogEntry], form: str, session: Session, *, full: bool) 
         return
     from taplogs.output import documents
 
-    documents.write(entries, form, session.output)
+    if form == "curl":
+        hosts = () if session.is_demo else (session.address.host,)
+        documents.write_curl(entries, session.output, lambda url: may_take_key(url, hosts))
+    else:
+        documents.DOCUMENTS[form](entries, session.output)
+    session.output.flush()
 
 
 def build(name: str) -> Any:

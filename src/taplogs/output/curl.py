@@ -7,11 +7,14 @@ import shlex
 from taplogs.core.entry import LogEntry, has_payload, payload_text
 from taplogs.output.terminal import harmless
 
+_AUTHORIZATION = '--header "Authorization: Bearer $TAPLOGS_API_KEY"'
 
-def curl_command(entry: LogEntry, *, ascii_only: bool = False) -> str:
+
+def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -> str:
     """Return the command over several lines, for a POSIX shell; what is not printable needs bash, zsh or ksh (`$'…'`).
 
-    `ascii_only` writes everything beyond ASCII that way.
+    `with_key` says whether the URL's host may have the key; without it a comment says how to send it all the same.
+    `ascii_only` writes everything beyond ASCII in escapes.
     """
 
     def quote(text: str) -> str:
@@ -22,7 +25,8 @@ def curl_command(entry: LogEntry, *, ascii_only: bool = False) -> str:
         parts[0] = "curl --head"
     if any(character in entry.request_url for character in "[]{}"):
         parts.append("--globoff")
-    parts.append('--header "Authorization: Bearer $TAPLOGS_API_KEY"')
+    if with_key:
+        parts.append(_AUTHORIZATION)
     if entry.user_agent:
         parts.append(f"--user-agent {quote(entry.user_agent)}")
     if has_payload(entry.request_payload):
@@ -30,7 +34,12 @@ def curl_command(entry: LogEntry, *, ascii_only: bool = False) -> str:
         if not is_text:
             parts.append("--header 'Content-Type: application/json'")
         parts.append(f"--data-raw {quote(payload_text(entry.request_payload))}")
-    return " \\\n  ".join(parts)
+    command = " \\\n  ".join(parts)
+    return (
+        command
+        if with_key
+        else f"{command}\n# not the Partner API's host, so without your key; to send it: {_AUTHORIZATION}"
+    )
 
 
 def shell_word(text: str, *, ascii_only: bool = False) -> str:

@@ -17,22 +17,18 @@ from taplogs.output.terminal import Output, harmless_json
 Entries = list[LogEntry]
 
 
-def write(entries: Entries, form: str, output: Output) -> None:
-    """Write `entries` in one of the forms of `DOCUMENTS`."""
-    DOCUMENTS[form](entries, output)
-    output.flush()
-
-
 def write_json(entries: Entries, output: Output) -> None:
     """Write each entry as an indented JSON object."""
     for entry in entries:
         _write_json_text(msgspec.json.format(encode_entry(entry), indent=2), output)
 
 
-def write_curl(entries: Entries, output: Output) -> None:
-    """Write each request as a curl command, a blank line between two."""
+def write_curl(entries: Entries, output: Output, may_take_key: Callable[[str], bool]) -> None:
+    """Write each request as a curl command, a blank line between two; `may_take_key` judges the URL."""
     ascii_only = output.screen.is_terminal and not output.screen.unicode
-    commands = [curl_command(entry, ascii_only=ascii_only) for entry in entries]
+    commands = [
+        curl_command(entry, with_key=may_take_key(entry.request_url), ascii_only=ascii_only) for entry in entries
+    ]
     output.write(("\n\n".join(commands) + "\n").encode("utf-8"))
 
 
@@ -60,7 +56,6 @@ def write_response(entries: Entries, output: Output) -> None:
 
 DOCUMENTS: dict[str, Callable[[Entries, Output], None]] = {
     "json": write_json,
-    "curl": write_curl,
     "har": write_har,
     "request": write_request,
     "response": write_response,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
@@ -63,6 +64,23 @@ class BackendAddress(Struct, frozen=True):
                 f"{key.masked} is a {key.environment} key, but {self.host} takes {expected} keys; nothing was sent",
                 f"use an sk_{expected}_ key, or choose another profile with --profile (taplogs config list shows them)",
             )
+
+
+def may_take_key(url: str, hosts: Collection[str]) -> bool:
+    """Return whether the key may be sent to a URL out of a log entry, which anybody can have written.
+
+    That is the Partner API and `hosts` over https, and this machine.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    if parts.username is not None or parts.password is not None or any(character <= " " for character in url):
+        return False
+    if parts.scheme == "https":
+        return host in (_LIVE_HOST, _TEST_HOST, *hosts) or is_loopback(host)
+    return parts.scheme == "http" and is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:
