@@ -9,6 +9,8 @@ from taplogs.output.terminal import harmless
 
 _AUTHORIZATION = '--header "Authorization: Bearer $TAPLOGS_API_KEY"'
 
+_WITHOUT_KEY = f"# not the Partner API's host, so without your key; to send it: {_AUTHORIZATION}"
+
 
 def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -> str:
     """Return the command over several lines, for a POSIX shell; what is not printable needs bash, zsh or ksh (`$'…'`).
