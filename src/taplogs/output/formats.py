@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 
@@ -12,7 +13,7 @@ from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, encode_entry
 from taplogs.errors import UsageError
 from taplogs.output.spreadsheet import csv_header, csv_row
-from taplogs.output.table import PAYLOAD_MEMBERS, Table, columns_named
+from taplogs.output.table import COLUMNS, PAYLOAD_MEMBERS, Table, columns_named
 from taplogs.output.terminal import Output, harmless_json
 
 Batches = Iterable[list[LogEntry]]
@@ -68,7 +69,7 @@ def write_csv(batches: Batches, output: Output, layout: Layout) -> None:
     for batch in batches:
         output.write(heading)
         heading = b""
-        rows = [csv_row(entry, members) for entry in batch]
+        rows = [csv_row(entry, members, layout.templates) for entry in batch]
         if output.screen.is_terminal:
             rows = [(output.screen.clean(row.decode("utf-8", "replace")[:-2]) + "\r\n").encode() for row in rows]
         output.write(b"".join(rows))
@@ -96,33 +97,34 @@ def members_named(text: str | None) -> Sequence[str]:
     """Return the JSON members that `--columns` names, all of them for None; raises UsageError."""
     if text is None:
         return MEMBERS
-    from taplogs.output.table import COLUMNS
-
-    by_name = {column.name: column.member for column in COLUMNS.values() if column.member} | {m: m for m in MEMBERS}
+    by_name = {column.name: column.member for column in COLUMNS.values()} | {member: member for member in MEMBERS}
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in by_name]
     if unknown or not names:
         raise UsageError(
             f"--columns {text!r}: there is no member {unknown[0]!r}" if unknown else "--columns is empty",
-            f"members: {', '.join(MEMBERS)}",
+            f"members: {', '.join(MEMBERS)}, endpoint",
         )
     return [by_name[name] for name in names]
 
 
 def _line_encoder(output: Output, layout: Layout) -> Callable[[LogEntry], bytes]:
     """Return what encodes one entry as a line: whole or its chosen members, made harmless for a terminal."""
-    encode = encode_entry if layout.columns is None else _member_encoder(members_named(layout.columns))
+    encode = encode_entry if layout.columns is None else _member_encoder(layout)
     if not output.screen.is_terminal:
         return encode
     ascii_only = not output.screen.unicode
     return lambda entry: harmless_json(encode(entry), ascii_only=ascii_only)
 
 
-def _member_encoder(members: Sequence[str]) -> Callable[[LogEntry], bytes]:
+def _member_encoder(layout: Layout) -> Callable[[LogEntry], bytes]:
+    members = members_named(layout.columns)
     decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
     def encode(entry: LogEntry) -> bytes:
         document = decoder.decode(encode_entry(entry))
+        if "endpoint" in members:
+            document["endpoint"] = msgspec.Raw(json.dumps(layout.templates.template(entry.path)).encode("ascii"))
         return b"{" + b",".join(b'"%s":%s' % (name.encode(), bytes(document[name])) for name in members) + b"}"
 
     return encode

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Raw
 
+from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload
 
 # The full-width forms are read as their ASCII twins by some spreadsheets; a leading quote is guarded so that the
@@ -34,9 +35,13 @@ def csv_header(members: Sequence[str]) -> bytes:
     return (",".join(members) + "\r\n").encode("ascii")
 
 
-def csv_row(entry: LogEntry, members: Sequence[str]) -> bytes:
+def csv_row(entry: LogEntry, members: Sequence[str], templates: EndpointTemplates) -> bytes:
     """Return one entry as a line: null as an empty cell, payloads as compact JSON, text guarded."""
-    line = ",".join([_cell(getattr(entry, _FIELD_OF[member])) for member in members]) + "\r\n"
+    values = [
+        getattr(entry, _FIELD_OF[member]) if member in _FIELD_OF else templates.template(entry.path)
+        for member in members
+    ]
+    line = ",".join(map(_cell, values)) + "\r\n"
     return line.encode("utf-8", "backslashreplace")
 
 

@@ -42,7 +42,7 @@ COLUMNS = {
         Column("status", "STATUS", "statusCode", right=True),
         Column("latency", "LATENCY", "latencyMs", right=True),
         Column("id", "ID", "id"),
-        Column("endpoint", "ENDPOINT", "", flexible=True),
+        Column("endpoint", "ENDPOINT", "endpoint", flexible=True),
         Column("ip", "IP", "ipAddress"),
         Column("user-agent", "USER AGENT", "userAgent", flexible=True),
         Column("client-id", "CLIENT", "clientId"),
@@ -59,7 +59,7 @@ def columns_named(text: str | None) -> list[Column]:
     """Return the columns of a comma-separated list, by name or by JSON member; raises UsageError."""
     if text is None:
         return [COLUMNS[name] for name in DEFAULT_COLUMNS]
-    by_name = {column.member: column for column in COLUMNS.values() if column.member} | COLUMNS
+    by_name = {column.member: column for column in COLUMNS.values()} | COLUMNS
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in by_name]
     if unknown or not names:
