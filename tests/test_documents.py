@@ -45,7 +45,9 @@ def test_every_example_of_a_page_runs_and_prints_something(page: Path, environme
     for number, command in enumerate(commands_of(page)):
         script += f"exec >{number}.out 2>{number}.err\n{command}\n"
     folder = Path(environment["TAPLOGS_CONFIG"]).parent
-    finished = subprocess.run(["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL, timeout=120)
+    finished = subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, stdin=subprocess.DEVNULL, timeout=120
+    )
     last = max(folder.glob("*.err"), key=lambda file: int(file.stem))
     assert finished.returncode == 0, f"{commands_of(page)[int(last.stem)]}: {last.read_text()}"
     silent = [
@@ -70,5 +72,5 @@ def test_links_between_the_pages_lead_somewhere(page: Path) -> None:
 def test_the_readme_lists_the_exit_codes_that_there_are() -> None:
     from taplogs.errors import ExitCode
 
-    listed = {int(number) for number in re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)}
-    assert listed == {int(code) for code in ExitCode}
+    rows = re.findall(r"^\| (\d+) \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert {int(number) for number in rows} == {int(code) for code in ExitCode}
