@@ -21,7 +21,7 @@ from taplogs.sources.address import BackendAddress
 KEY_VARIABLE = "TAPLOGS_API_KEY"
 _SERVICE = "taplogs"
 _KEYRING_SECONDS = 5.0
-_LOGIN_HINT = f"'taplogs auth login' stores one, or set {KEY_VARIABLE}"
+_LOGIN_HINT = f"'taplogs auth login' stores one, or set {KEY_VARIABLE}; --demo needs none"
 
 Result = TypeVar("Result")
 

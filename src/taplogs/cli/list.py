@@ -60,7 +60,7 @@ def list_entries(
         FORMATS[format_name](batches, session.output, Layout(output.columns, session.zone, session.templates))
     if listing.next is not None and listing.last is not None:
         session.notice(f"{listing.count:,} shown, there are more. The next ones:")
-        session.hint(rest_command(session.runtime.arguments, query, listing.last, listing.next))
+        session.suggest(rest_command(session.runtime.arguments, query, listing.last, listing.next))
     if listing.count == 0:
         session.tell_empty(query, fail_on_empty)
 

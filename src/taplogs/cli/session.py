@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from taplogs.cli.options import DisplayOptions, FilterOptions, SourceOptions, settings_flags
 from taplogs.cli.runtime import Runtime
+from taplogs.core.apikey import mask_keys
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.query import LogQuery
 from taplogs.errors import EmptyResult
-from taplogs.output.palette import HINT_STYLE
 from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
 from taplogs.sources.address import BackendAddress
@@ -157,10 +157,10 @@ class Session:
                 self._progress.clear()
             self.messages.write(message)
 
-    def hint(self, message: str) -> None:
-        """Tell the user what to do next, on standard error."""
+    def suggest(self, command: str) -> None:
+        """Show a command to copy, on standard error: in one piece, however wide the terminal is."""
         if self.messages:
-            self.messages.write(message, label="hint: ", style=HINT_STYLE)
+            self.messages.write_raw(f"  {mask_keys(self.messages.screen.clean(command))}\n")
 
     def expect(self, total: int) -> None:
         """Take note of how many entries are on their way."""
