@@ -296,6 +296,7 @@ GREPPED = entry(
         ('^a plain "string" with 😀$', True),
         (r"\D/V1", False),
         (r"\D/v1", True),
+        (r"\Wengineer", True),  # the capital of an escape is none
         ("secret-client", False),
         ("!jobs", False),
         ("null", False),

@@ -276,7 +276,17 @@ questions = st.builds(
     client=option("acme", "bolt"),
     company=option("1", "2"),
     grep=option(
-        "invalid", "Zoë", "zoë", r"jobs/\d+", r"^curl\S+", "😀", "TEXT", r"\W42", separator=None, negated=False
+        "invalid",
+        "Zoë",
+        "zoë",
+        r"jobs/\d+",
+        r"^curl\S+",
+        r"\Wengineer",
+        "😀",
+        "TEXT",
+        r"\W42",
+        separator=None,
+        negated=False,
     ),
     since=moments,
     until=moments,
