@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run taplogs with these arguments, those of the process by default, and return the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"taplogs {__version__}\n")
+    if arguments in (["--version"], ["-V"]) and _told_version():
         return 0
     from taplogs.cli.runtime import Runtime
 
     return run_safely(Runtime(arguments))
+
+
+def _told_version() -> bool:
+    """Write the version without importing anything; return False where the full program has to tell a fault."""
+    try:
+        sys.stdout.write(f"taplogs {__version__}\n")
+        sys.stdout.flush()
+    except (OSError, AttributeError):  # full, gone, or (None) closed from the start
+        return False
+    return True
 
 
 def run_safely(runtime: Runtime) -> int:
@@ -46,7 +55,10 @@ def run() -> None:
     # Start-up and exit are most of the time of a short command. Imports make many objects and no garbage, so the
     # collector only looks on; and what is alive at the end need not be searched for cycles.
     gc.set_threshold(50_000, 20, 20)
-    code = main()
+    try:
+        code = main()
+    except KeyboardInterrupt:  # so early that nothing else could take it
+        code = 130
     gc.freeze()
     sys.exit(code)
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from taplogs.core.apikey import ApiKey
 from taplogs.errors import AuthenticationError, TaplogsError
@@ -39,36 +39,35 @@ class Keyring:
 
     def get(self, origin: str) -> str | None:
         """Return the key stored for `origin`; None without one, or without a keyring. Raises on a time-out."""
-        import keyring
-        from keyring.errors import KeyringError
-
         try:
-            return _within_time(lambda: keyring.get_password(_SERVICE, origin))
-        except (KeyringError, RuntimeError, OSError):
+            text: str | None = _within_time(lambda: _system_keyring().get_password(_SERVICE, origin))
+        except TaplogsError:
+            raise
+        except Exception:  # noqa: BLE001 - a keyring's backend is anybody's and raises what it likes
             return None
+        return text
 
     def set(self, origin: str, key: ApiKey) -> None:
-        """Store a key; raises TaplogsError where there is no keyring to store it in."""
-        import keyring
-        from keyring.errors import KeyringError
-
+        """Store a key; raises TaplogsError where there is no keyring that keeps it."""
         try:
-            _within_time(lambda: keyring.set_password(_SERVICE, origin, key.reveal()))
-        except (KeyringError, RuntimeError, OSError) as error:
-            raise TaplogsError(
-                f"the system keyring cannot store the key: {(str(error) or 'there is none').splitlines()[0]}",
-                f"set {KEY_VARIABLE} instead, or accept a file that only you can read: --insecure-storage",
-            ) from None
+            _within_time(lambda: _system_keyring().set_password(_SERVICE, origin, key.reveal()))
+        except TaplogsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _not_stored((str(error) or "there is none").splitlines()[0]) from None
+        if self.get(origin) != key.reveal():  # a keyring that is turned off takes everything and keeps nothing
+            raise _not_stored("it does not keep what it is given")
 
     def delete(self, origin: str) -> bool:
         """Forget the key of `origin`; returns whether there was one."""
-        import keyring
-        from keyring.errors import KeyringError
-
-        try:
-            _within_time(lambda: keyring.delete_password(_SERVICE, origin))
-        except (KeyringError, RuntimeError, OSError):
+        if self.get(origin) is None:
             return False
+        try:
+            _within_time(lambda: _system_keyring().delete_password(_SERVICE, origin))
+        except TaplogsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            raise TaplogsError(f"the system keyring still has the key: {str(error).partition(chr(10))[0]}") from None
         return True
 
 
@@ -153,6 +152,20 @@ def _private_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise AuthenticationError(f"the key file {path} cannot be read: {reason}", _LOGIN_HINT) from None
+
+
+def _system_keyring() -> Any:
+    """Return the keyring library, which looks for a keyring when it is imported."""
+    import keyring
+
+    return keyring
+
+
+def _not_stored(reason: str) -> TaplogsError:
+    return TaplogsError(
+        f"the system keyring cannot store the key: {reason}",
+        f"set {KEY_VARIABLE} instead, or accept a file that only you can read: --insecure-storage",
+    )
 
 
 def _within_time(call: Callable[[], Result]) -> Result:

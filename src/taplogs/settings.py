@@ -27,6 +27,13 @@ BUILT_IN_PROFILES: dict[str, dict[str, str]] = {
 }
 
 
+class Value(Struct, frozen=True):
+    """A setting's value and where it came from, in words."""
+
+    value: Any
+    origin: str
+
+
 class Setting(Struct, frozen=True):
     """One thing that can be set: how a value is read (raising ValueError), and what it is without one."""
 
@@ -35,18 +42,13 @@ class Setting(Struct, frozen=True):
     meaning: str
     default: object = None
     in_profile: bool = False
+    convention: Callable[[Mapping[str, str]], Value | None] | None = None
+    """What variables say that all programs obey; ours goes before them."""
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return f"TAPLOGS_{self.name.upper()}"
-
-
-class Value(Struct, frozen=True):
-    """A setting's value and where it came from, in words."""
-
-    value: Any
-    origin: str
 
 
 def _text(value: Any) -> str:
@@ -86,6 +88,15 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
     return read
 
 
+def color_convention(environ: Mapping[str, str]) -> Value | None:
+    """Return what NO_COLOR (no-color.org) and FORCE_COLOR say, in this order."""
+    if environ.get("NO_COLOR"):
+        return Value("never", "environment NO_COLOR")
+    if environ.get("FORCE_COLOR"):
+        return Value("never" if environ["FORCE_COLOR"] == "0" else "always", "environment FORCE_COLOR")
+    return None
+
+
 def _templates(value: Any) -> list[str]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
@@ -105,7 +116,9 @@ SETTINGS = {
         Setting("timeout", _seconds, "the longest that one request may take, in seconds", 60.0, True),
         Setting("max_wait", _seconds, "the longest that a run waits for retries, in seconds", 60.0, True),
         Setting("tz", _text, "the time zone of times you read and type, an IANA name; local without it"),
-        Setting("color", _one_of("auto", "always", "never"), "when output is coloured", "auto"),
+        Setting(
+            "color", _one_of("auto", "always", "never"), "when output is coloured", "auto", convention=color_convention
+        ),
         Setting("limit", _whole_number(0), "how many entries list shows; 0 for all", 50),
         Setting("endpoint_templates", _templates, "your own endpoint templates, before the built-in ones", ()),
     )
@@ -191,6 +204,8 @@ class Settings:
         if self._environ.get(setting.variable):
             origin = f"environment {setting.variable}"
             return Value(read_value(setting, self._environ[setting.variable], origin), origin)
+        if setting.convention and (said := setting.convention(self._environ)):
+            return said
         profile = self.profile if setting.in_profile else ""
         if self.config.has(setting, profile):
             origin = f"file {self.config.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
@@ -9,22 +10,39 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from taplogs.errors import UsageError
 
-_LOCAL_ZONE = Path("/etc/localtime")
+_LOCAL_ZONE = "/etc/localtime"
+_POSIX_RULE = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]"
+"""The beginning of a rule in TZ, such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1-2017, section 8.3)."""
 
 
 def time_zone(name: str | None, environ: Mapping[str, str]) -> tzinfo:
     """Return the zone of an IANA name; without one the zone of TZ, or of this machine. Raises UsageError."""
     if name and name.lower() != "local":
         return _named(name, "--tz")
-    if environ.get("TZ"):
-        return _named(environ["TZ"].removeprefix(":"), "TZ")
+    variable = environ.get("TZ", "").removeprefix(":")
+    if not variable or variable.startswith("/"):
+        return _of_file(Path(variable or _LOCAL_ZONE))
     try:
-        with _LOCAL_ZONE.open("rb") as file:
+        return _named(variable, "TZ")
+    except UsageError:
+        if re.match(_POSIX_RULE, variable):
+            return _of_this_machine()
+        raise
+
+
+def _of_file(path: Path) -> tzinfo:
+    try:
+        with path.open("rb") as file:
             return ZoneInfo.from_file(file)
     except (OSError, ValueError):
-        from dateutil.tz import tzlocal
+        return _of_this_machine()
 
-        return tzlocal()
+
+def _of_this_machine() -> tzinfo:
+    """Return the zone as the C library has understood it."""
+    from dateutil.tz import tzlocal
+
+    return tzlocal()
 
 
 def _named(name: str, origin: str) -> tzinfo:

@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from taplogs import __version__
+from taplogs.cli.command import HelpfulGroup
 from taplogs.cli.runtime import Runtime
 
 # name -> module with a `build(name)` that returns the command, and its line in the help
@@ -20,6 +20,11 @@ _COMMANDS = {
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),
     "serve": ("taplogs.cli.serve", "Run the reference logging backend."),
 }
+
+_NAME = "taplogs"
+
+COMPLETION_VARIABLE = "_TAPLOGS_COMPLETE"
+"""What a shell's completion sets when it calls the program."""
 
 _HELP = """The command line for API request logs.
 
@@ -35,7 +40,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 3 assertion not met, 4 API key,
 """
 
 
-class CommandGroup(TyperGroup):
+class CommandGroup(HelpfulGroup):
     """The top of the command line; it imports only the commands that are asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is typer's
@@ -69,14 +74,19 @@ def run(runtime: Runtime) -> int:
         help=_HELP,
         epilog=_EPILOG,
         rich_markup_mode=None,
-        no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
     application.callback()(_root)
-    code = typer.main.get_command(application).main(
-        args=list(runtime.arguments), prog_name="taplogs", standalone_mode=False, obj=runtime
-    )
-    return code if isinstance(code, int) else 0
+    command = typer.main.get_command(application)
+    if runtime.environ.get(COMPLETION_VARIABLE):
+        command.main(args=list(runtime.arguments), prog_name=_NAME, complete_var=COMPLETION_VARIABLE)
+    # Not `main` otherwise: it takes a closed pipe for a failure like any other.
+    try:
+        with command.make_context(_NAME, list(runtime.arguments), obj=runtime) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    return 0
 
 
 def command_names() -> Iterable[str]:
@@ -84,15 +94,15 @@ def command_names() -> Iterable[str]:
     return tuple(_COMMANDS)
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        typer.echo(f"taplogs {__version__}")
+        typer.echo(f"taplogs {__version__}", file=context.obj.stdout)
         raise typer.Exit
 
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+        bool, typer.Option("--version", "-V", is_eager=True, callback=_show_version, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass

@@ -53,7 +53,7 @@ def logout(context: typer.Context, source: SourceOptions, display: DisplayOption
     """Forget the stored API key."""
     session = Session(context.obj, source, display)
     address = _backend(session)
-    forgotten = [Keyring().delete(address.origin), session.stored_keys.delete(address.origin)]
+    forgotten = [session.stored_keys.delete(address.origin), Keyring().delete(address.origin)]
     if any(forgotten):
         session.notice(f"forgot the key for {address.origin}")
     else:

@@ -6,9 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from taplogs.cli.help import GroupedHelpCommand
 from taplogs.cli.option_groups import expand_groups
+
+
+class HelpfulGroup(TyperGroup):
+    """A command with commands of its own; called without one, it shows its help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; none at all ask for help."""
+        rest: list[str] = super().parse_args(ctx, args or ["--help"])
+        return rest
 
 
 def build_command(name: str, function: Callable[..., None], epilog: str = "") -> Any:
@@ -21,7 +31,7 @@ def build_command(name: str, function: Callable[..., None], epilog: str = "") ->
 def build_group(name: str, summary: str, commands: dict[str, Callable[..., None]], epilog: str = "") -> Any:
     """Return a command with commands of its own."""
     application = typer.Typer(
-        name=name, help=summary, epilog=epilog, add_completion=False, rich_markup_mode=None, no_args_is_help=True
+        name=name, cls=HelpfulGroup, help=summary, epilog=epilog, add_completion=False, rich_markup_mode=None
     )
     application.callback()(lambda: None)
     for command, function in commands.items():

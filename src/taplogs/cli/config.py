@@ -9,9 +9,12 @@ from taplogs.cli.command import build_group
 from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.config_edit import set_value
-from taplogs.core.apikey import ApiKey
-from taplogs.errors import AuthenticationError, UsageError
+from taplogs.core.apikey import mask_keys
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.errors import UsageError
 from taplogs.settings import SETTINGS, read_value, setting_named
+from taplogs.sources.address import BackendAddress
+from taplogs.zone import time_zone
 
 _SUMMARY = "Read and change settings and profiles."
 _EPILOG = """\b
@@ -32,7 +35,7 @@ def get(
     """Print the value of a setting."""
     session = _session(context, profile)
     value = session.settings.get(setting_named(setting).name)
-    session.output.write_lines([session.output.screen.clean(_shown(value))])
+    session.output.write_lines([session.output.screen.clean(mask_keys(_shown(value)))])
     session.output.flush()
 
 
@@ -47,6 +50,7 @@ def set_(
     known = setting_named(setting)
     _refuse_keys(value)
     read = read_value(known, value, "this value")
+    _try_out(known.name, read)
     if known.name == "profile" and read not in session.settings.config.profiles:
         raise UsageError(
             f"there is no profile {read!r}", f"'taplogs config set base_url URL --profile {read}' makes it"
@@ -73,21 +77,22 @@ def list_(
             "settings": {name: {"value": item.value, "origin": item.origin} for name, item in found.items()},
             "profiles": profiles,
         }
-        session.output.write(json.dumps(document, indent=2).encode() + b"\n")
+        session.output.write(mask_keys(json.dumps(document, indent=2)).encode() + b"\n")
     else:
         shown = {name: _shown(item.value) for name, item in found.items()}
         width = max(map(len, shown.values()))
         lines = [f"{name:<19} {shown[name]:<{width}}  {item.origin}" for name, item in found.items()]
         lines += ["", "profiles:"]
         lines += [f"  {name:<17} {table.get('base_url', '-')}" for name, table in profiles.items()]
-        session.output.write_lines(map(session.output.screen.clean, lines))
+        session.output.write_lines(session.output.screen.clean(mask_keys(line)) for line in lines)
     session.output.flush()
 
 
 def path(context: typer.Context) -> None:
     """Print where the config file is."""
     session = _session(context, None)
-    session.output.write_lines([str(session.settings.config.path)])
+    place = str(session.settings.config.path)
+    session.output.write_lines([session.output.screen.clean(place) if session.output.screen.is_terminal else place])
     session.output.flush()
 
 
@@ -96,11 +101,20 @@ def _session(context: typer.Context, profile: str | None) -> Session:
 
 
 def _refuse_keys(value: str) -> None:
-    try:
-        ApiKey(value)
-    except AuthenticationError:
-        return
-    raise UsageError("an API key does not belong in the config file", "'taplogs auth login' stores it safely")
+    if mask_keys(value) != value:
+        raise UsageError("an API key does not belong in the config file", "'taplogs auth login' stores it safely")
+
+
+def _try_out(name: str, value: Any) -> None:
+    """Use a value as a run would, so that what could not work is refused here; raises UsageError."""
+    if name == "base_url":
+        BackendAddress(value)
+    elif name == "logs_path":
+        BackendAddress("https://localhost", value)
+    elif name == "tz":
+        time_zone(value, {})
+    elif name == "endpoint_templates":
+        EndpointTemplates(value)
 
 
 def _shown(value: object) -> str:

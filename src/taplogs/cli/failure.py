@@ -15,7 +15,8 @@ from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.errors import ExitCode, TaplogsError, UsageError
 from taplogs.output.palette import ERROR_STYLE, HINT_STYLE
-from taplogs.output.terminal import Messages, screen_of
+from taplogs.output.terminal import Messages, harmless_json, screen_of
+from taplogs.settings import color_convention
 
 
 def exit_code_of(error: BaseException, runtime: Runtime) -> int:
@@ -54,7 +55,9 @@ def _translated(error: BaseException) -> TaplogsError:
 def _tell(error: TaplogsError, runtime: Runtime) -> None:
     if runtime.err is None:
         return
-    messages = Messages(runtime.err, screen_of(runtime.err, runtime.environ))
+    said = color_convention(runtime.environ)
+    color = runtime.color or (said.value if said else "auto")
+    messages = Messages(runtime.err, screen_of(runtime.err, runtime.environ, color))
     try:
         if wants_json(runtime.arguments):
             body = {
@@ -62,7 +65,7 @@ def _tell(error: TaplogsError, runtime: Runtime) -> None:
                 "message": mask_keys(error.message),
                 "hint": error.hint and mask_keys(error.hint),
             }
-            messages.write_raw(json.dumps({"error": body}) + "\n")
+            messages.write_raw(harmless_json(json.dumps({"error": body}).encode("ascii")).decode("ascii") + "\n")
             return
         messages.write(error.message, label="error: ", style=ERROR_STYLE)
         if error.hint:

@@ -1,6 +1,5 @@
 """taplogs list: the newest entries that match, as a table or for programs."""
 
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp
+from taplogs.output.curl import shell_word
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -58,27 +58,33 @@ def list_entries(
         listing = Listing(query)
         batches = session.with_progress(listing.shown(log_source.batches(listing.query)))
         FORMATS[format_name](batches, session.output, Layout(output.columns, session.zone, session.templates))
-    if listing.next is not None and listing.last is not None:
+    if listing.next is not None:
         session.notice(f"{listing.count:,} shown, there are more. The next ones:")
-        session.suggest(rest_command(session.runtime.arguments, query, listing.last, listing.next))
+        session.suggest(rest_command(session.runtime.arguments, query, listing))
     if listing.count == 0:
         session.tell_empty(query, fail_on_empty)
 
 
-def rest_command(arguments: Sequence[str], query: LogQuery, last: LogEntry, beyond: LogEntry) -> str:
-    """Return the command that goes on after `last`: the same one, its window moved, relative times made absolute.
+def rest_command(arguments: Sequence[str], query: LogQuery, listing: "Listing") -> str:
+    """Return the command that goes on after a listing that was cut: its window moved, relative times made absolute.
 
-    Where the first entry beyond shares its millisecond with `last`, that millisecond is listed again, not lost.
+    Where the first entry beyond shares its millisecond with the last one shown, that millisecond is listed again, not
+    lost; where the whole listing lies in it, with a higher limit, so that the next listing gets further.
     """
+    first, last, beyond = listing.first, listing.last, listing.next
+    if first is None or last is None or beyond is None:
+        raise ValueError("a listing that was not cut has no rest")
     step = 0 if beyond.timestamp != last.timestamp else 1
     if query.order is Order.OLDEST_FIRST:
         window = Window(last.instant + (1 - step) * MILLISECOND, query.window.until)
     else:
         window = Window(query.window.since, last.instant + step * MILLISECOND)
     words = without_options(arguments, ("--since", "--until"))
+    if first.timestamp == beyond.timestamp:
+        words = [*without_options(words, ("--limit", "-n")), "--limit", str(2 * listing.count)]
     for option, bound in (("--since", window.since), ("--until", window.until)):
         words += [option, format_timestamp(ceil_to_millisecond(bound))] if bound else []
-    return shlex.join(["taplogs", *words])
+    return " ".join(map(shell_word, ["taplogs", *words]))
 
 
 def without_options(arguments: Sequence[str], names: Collection[str]) -> list[str]:
@@ -88,7 +94,7 @@ def without_options(arguments: Sequence[str], names: Collection[str]) -> list[st
     for argument in rest:
         if argument in names:
             next(rest, None)
-        elif argument.partition("=")[0] not in names:
+        elif argument.partition("=")[0] not in names and argument[:2] not in names:
             kept.append(argument)
     return kept
 
@@ -100,6 +106,7 @@ class Listing:
         self._limit = query.limit
         self.query = query if query.limit is None else replace(query, limit=query.limit + 1)
         self.count = 0
+        self.first: LogEntry | None = None
         self.last: LogEntry | None = None
         self.next: LogEntry | None = None
 
@@ -111,6 +118,7 @@ class Listing:
                 batch = batch[:-1]
             if batch:
                 self.count += len(batch)
+                self.first = self.first or batch[0]
                 self.last = batch[-1]
             yield batch
 

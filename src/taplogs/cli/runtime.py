@@ -31,6 +31,8 @@ class Runtime:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
+    color: str | None = None
+    """When output is coloured, as soon as the settings of the run have said it."""
 
     @property
     def stdout(self) -> TextIO:

@@ -64,14 +64,15 @@ def serve(
             _load(session, entries, file)
         if revoke_key:
             _revoke(session, keys, revoke_key)
-        key = _key(keys, host, wanted=new_key)
+        _refuse_open_door(keys, host, new_key=new_key)
         application = create_app(entries, keys=keys, rate_limit=limit)
         drained = serve_forever(
             application,
             host=host,
             port=port,
             threads=threads,
-            ready=lambda url: _announce(session, url, key),
+            # Only a server that listens makes a key: one that nobody was shown could never be used.
+            ready=lambda url: _announce(session, url, _key(keys, wanted=new_key)),
         )
         entries.close()
     if not drained:
@@ -115,20 +116,20 @@ def _revoke(session: Session, keys: Any, masked: str) -> None:
     session.notice(f"{masked} is refused from now on")
 
 
-def _key(keys: Any, host: str, *, wanted: bool) -> str | None:
-    """Return a new key, where one is wanted or none exists yet; raises AuthenticationError beyond loopback."""
+def _refuse_open_door(keys: Any, host: str, *, new_key: bool) -> None:
+    """Raise AuthenticationError where others could reach a backend for which nobody has a key."""
     from taplogs.backend.server import is_loopback
 
-    if wanted:
-        return str(keys.create())
-    if keys.any_active():
-        return None
-    if not is_loopback(host):
+    if not new_key and not keys.any_active() and not is_loopback(host):
         raise AuthenticationError(
             f"the store has no API key, so {host} would be open to everybody; it does not listen",
             "--new-key makes one (with --store PATH it is kept)",
         )
-    return str(keys.create())
+
+
+def _key(keys: Any, *, wanted: bool) -> str | None:
+    """Return a new key, where one is wanted or none exists yet."""
+    return str(keys.create()) if wanted or not keys.any_active() else None
 
 
 def _announce(session: Session, url: str, key: str | None) -> None:

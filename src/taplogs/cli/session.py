@@ -13,7 +13,7 @@ from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.query import LogQuery
-from taplogs.errors import EmptyResult
+from taplogs.errors import ConfigurationError, EmptyResult
 from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
 from taplogs.sources.address import BackendAddress
@@ -61,18 +61,32 @@ class Session:
     def output(self) -> Output:
         """Standard output."""
         stream = self.runtime.stdout
-        return Output(stream, screen_of(stream, self.runtime.environ, self.settings.get("color")))
+        return Output(stream, screen_of(stream, self.runtime.environ, self.color))
 
     @cached_property
     def messages(self) -> Messages | None:
         """Standard error; None where it is closed."""
         stream = self.runtime.err
-        return Messages(stream, screen_of(stream, self.runtime.environ, self.settings.get("color"))) if stream else None
+        return Messages(stream, screen_of(stream, self.runtime.environ, self.color)) if stream else None
+
+    @cached_property
+    def color(self) -> str:
+        """When output is coloured; an error that ends the run goes by it too."""
+        color: str = self.settings.get("color")
+        self.runtime.color = color
+        return color
 
     @cached_property
     def address(self) -> BackendAddress:
         """The logging backend of this run."""
-        return address_of(self._source.named, self.settings.get("base_url"), self.settings.get("logs_path"))
+        base_url = self.settings.get("base_url")
+        if base_url is None and self._source.named is None:
+            profile = self.settings.profile
+            raise ConfigurationError(
+                f"the profile {profile!r} names no backend",
+                f"'taplogs config set base_url URL --profile {profile}' does, --source URL for one run",
+            )
+        return address_of(self._source.named, base_url, self.settings.get("logs_path"))
 
     @cached_property
     def stored_keys(self) -> StoredFile:

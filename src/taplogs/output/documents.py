@@ -45,13 +45,14 @@ def write_har(entries: Entries, output: Output) -> None:
 def write_request(entries: Entries, output: Output) -> None:
     """Write the request payload of each entry."""
     for entry in entries:
-        _write_payload(entry.request_payload, f"entry {entry.id} has no request payload", output)
+        _write_payload(entry.request_payload, f"entry {entry.id} has no request payload", None, output)
 
 
 def write_response(entries: Entries, output: Output) -> None:
     """Write the response payload of each entry."""
     for entry in entries:
-        _write_payload(entry.response_payload, f"entry {entry.id} has no response payload", output)
+        kept = "the platform stores a response only where the status is not 200"
+        _write_payload(entry.response_payload, f"entry {entry.id} has no response payload", kept, output)
 
 
 DOCUMENTS: dict[str, Callable[[Entries, Output], None]] = {
@@ -62,10 +63,10 @@ DOCUMENTS: dict[str, Callable[[Entries, Output], None]] = {
 }
 
 
-def _write_payload(payload: Raw, missing: str, output: Output) -> None:
+def _write_payload(payload: Raw, missing: str, hint: str | None, output: Output) -> None:
     """Write JSON indented, and a payload that is text as that text."""
     if not has_payload(payload):
-        raise TaplogsError(missing, "the platform stores a response only where the status is not 200")
+        raise TaplogsError(missing, hint)
     if not bytes(payload).startswith(b'"'):
         _write_json_text(msgspec.json.format(bytes(payload), indent=2), output)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ _GAP = "  "
 _NARROW_GAP = " "
 _NARROW = 100
 _LEAST_FLEXIBLE = 8
+_COMFORTABLE = 16
 
 _ORIGIN = re.compile(r"([a-z]{2,8}://[^/]+)/")
 
@@ -81,6 +82,7 @@ class Table:
         self._screen = screen
         self._narrow = screen.width is not None and screen.width < _NARROW
         self._gap = _NARROW_GAP if self._narrow else _GAP
+        self._zone = zone
         self._clock = LocalTimes(zone, milliseconds=not self._narrow)
         self._templates = templates or EndpointTemplates()
         self._widths: list[int] = []
@@ -94,7 +96,10 @@ class Table:
         if self._excess() > 0:
             self._origin = _common_origin(first)
             self._widths = self._natural_widths(headings, first)
-            self._squeeze()
+            if self._squeeze() < _COMFORTABLE:
+                self._clock = LocalTimes(self._zone, milliseconds=False, year=False)
+                self._widths = self._natural_widths(headings, first)
+                self._squeeze()
         line = self._line(headings)
         return f"\x1b[1m{line}{RESET}" if self._screen.color else line
 
@@ -117,8 +122,12 @@ class Table:
             return 0
         return sum(self._widths) + len(self._gap) * (len(self._widths) - 1) - self._screen.width
 
-    def _squeeze(self) -> None:
-        """Let the flexible columns give way, evenly, where the table is wider than the screen."""
+    def _squeeze(self) -> int:
+        """Let the flexible columns give way, evenly, where the table is wider than the screen.
+
+        Return the width of the narrowest that had to; 0 where the table is too wide even so.
+        """
+        narrowest = self._screen.width or 0
         flexible = [index for index, column in enumerate(self._columns) if column.flexible]
         excess = self._excess()
         for position, index in enumerate(sorted(flexible, key=lambda index: self._widths[index])):
@@ -126,26 +135,31 @@ class Table:
             given = min(share, max(0, self._widths[index] - _LEAST_FLEXIBLE))
             self._widths[index] -= given
             excess -= given
+            narrowest = min(narrowest, self._widths[index]) if given else narrowest
+        return narrowest if excess <= 0 else 0
 
     def _line(self, texts: list[str], status: int | None = None) -> str:
         sizes = [len(text) if text.isascii() else text_width(text) for text in texts]
-        if any(size > width for size, width in zip(sizes, self._widths, strict=True)):
-            self._shorten(texts, sizes)
+        widths = self._widths
+        if any(size > width for size, width in zip(sizes, widths, strict=True)):
+            widths = self._shorten(texts, sizes)
         parts = []
         last = len(texts) - 1
-        for index, (column, text, size, width) in enumerate(
-            zip(self._columns, texts, sizes, self._widths, strict=True)
-        ):
+        for index, (column, text, size, width) in enumerate(zip(self._columns, texts, sizes, widths, strict=True)):
             padding = " " * (width - size)
             if status is not None and column.name == "status":
                 text = f"\x1b[{STATUS_STYLES.get(status // 100, '0')}m{text}{RESET}"
             parts.append(padding + text if column.right else text if index == last else text + padding)
         return self._gap.join(parts)
 
-    def _shorten(self, texts: list[str], sizes: list[int]) -> None:
-        """Let the flexible cells of one row give way to their width, and to what its other cells are too wide."""
+    def _shorten(self, texts: list[str], sizes: list[int]) -> list[int]:
+        """Let the flexible cells of one row give way to their width, and to what its other cells are too wide.
+
+        Return the widths of this row.
+        """
         if self._screen.width is None:
-            return
+            return self._widths
+        widths = list(self._widths)
         excess = sum(
             max(0, size - width)
             for column, size, width in zip(self._columns, sizes, self._widths, strict=True)
@@ -153,11 +167,13 @@ class Table:
         )
         for index, column in enumerate(self._columns):
             if column.flexible:
-                room = max(_LEAST_FLEXIBLE, self._widths[index] - excess)
-                excess -= self._widths[index] - room
+                room = max(min(_LEAST_FLEXIBLE, widths[index]), widths[index] - excess)
+                excess -= widths[index] - room
+                widths[index] = room
                 if sizes[index] > room:
                     texts[index] = shorten(texts[index], room, self._screen.ellipsis)
                     sizes[index] = text_width(texts[index])
+        return widths
 
     def _cell(self, column: Column) -> Callable[[LogEntry], str]:
         clean = self._screen.clean
@@ -186,20 +202,31 @@ class Table:
 class LocalTimes:
     """Shows canonical timestamps in a time zone; the offset is looked up once a minute, not once a row."""
 
-    def __init__(self, zone: tzinfo, *, milliseconds: bool) -> None:
+    def __init__(self, zone: tzinfo, *, milliseconds: bool, year: bool = True) -> None:
         self._zone = zone
+        self._begin = 0 if year else 5
         self._end = 23 if milliseconds else 19
         self._minute = ""
         self._local = ""
 
     def show(self, timestamp: str) -> str:
-        """Return `2026-11-01 10:00:00` or `… 10:00:00.000` in the zone."""
+        """Return `2026-11-01 10:00:00`, or with milliseconds, or without the year, in the zone."""
         if timestamp[:16] != self._minute:
-            local = parse_timestamp(f"{timestamp[:16]}:00Z").astimezone(self._zone)
+            local = local_time(f"{timestamp[:16]}:00Z", self._zone)
             if local.second:  # an offset with seconds, as before 1900
-                return parse_timestamp(timestamp).astimezone(self._zone).isoformat(" ", "milliseconds")[: self._end]
-            self._minute, self._local = timestamp[:16], local.isoformat(" ")[:16]
+                exact = local_time(timestamp, self._zone).isoformat(" ", "milliseconds")
+                return exact[self._begin : self._end]
+            self._minute, self._local = timestamp[:16], local.isoformat(" ")[self._begin : 16]
         return self._local + timestamp[16 : self._end]
+
+
+def local_time(timestamp: str, zone: tzinfo) -> datetime:
+    """Return the moment of a timestamp in `zone`; in UTC where the calendar ends before that, as on 0001-01-01."""
+    instant = parse_timestamp(timestamp)
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant
 
 
 def show_latency(milliseconds: int | None) -> str:

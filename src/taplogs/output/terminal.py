@@ -36,8 +36,10 @@ def harmless(text: str, *, ascii_only: bool = False) -> str:
 def harmless_json(line: bytes, *, ascii_only: bool = False) -> bytes:
     r"""Return JSON with the same characters written as `\u` escapes, which JSON readers read as what they were.
 
-    `line` may hold line feeds and spaces between its tokens; within a string they are escaped already.
+    `line` may hold white space between its tokens; within a string it is escaped already, so tab and CR become spaces.
     """
+    if b"\t" in line or b"\r" in line:
+        line = line.replace(b"\t", b" ").replace(b"\r", b" ")
     if line.isascii() and b"\x7f" not in line:
         return line
     text = line.decode("utf-8")
@@ -96,7 +98,7 @@ class Screen(Struct, frozen=True):
 def screen_of(stream: TextIO, environ: Mapping[str, str], color: str = "auto") -> Screen:
     """Return what `stream` can show.
 
-    `color`: auto, always or never, as a flag or setting says; auto obeys NO_COLOR (no-color.org) and FORCE_COLOR.
+    `color`: auto, always or never; auto is colour on a terminal that is not dumb.
     The width of a terminal is COLUMNS where that is set; without a terminal there is none.
     """
     is_terminal = stream.isatty()
@@ -121,10 +123,6 @@ def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
 def _color(is_terminal: bool, environ: Mapping[str, str], color: str) -> bool:
     if color != "auto":
         return color == "always"
-    if environ.get("NO_COLOR"):
-        return False
-    if environ.get("FORCE_COLOR"):
-        return environ["FORCE_COLOR"] != "0"
     return is_terminal and environ.get("TERM") != "dumb"
 
 
