@@ -85,6 +85,8 @@ class BackendServer:
         _quieten_waitress()
         self._drain_seconds = drain_seconds
         self._stopping = threading.Event()
+        self._closing = threading.RLock()  # a signal may call `stop` while this thread is in `close`
+        self._closed = False
         self._map: dict[int, Any] = {}
         self._server = create_server(
             application,
@@ -117,9 +119,11 @@ class BackendServer:
 
     def stop(self) -> None:
         """Have `run` finish and return; any thread or signal handler may call it, more than once."""
-        if not self._stopping.is_set():
-            self._stopping.set()
-            self._server.pull_trigger()
+        with self._closing:  # the trigger is a descriptor, and must not be pulled once it is closed
+            if not self._stopping.is_set():
+                self._stopping.set()
+                if not self._closed:
+                    self._server.pull_trigger()
 
     def _drain(self) -> bool:
         self._stop_listening()
@@ -146,6 +150,8 @@ class BackendServer:
 
     def close(self) -> None:
         """Stop listening and cut off what still runs. `run` ends with it; only a server that never ran needs it."""
+        with self._closing:
+            self._closed = True
         for channel in self._channels():
             channel.handle_close()  # wakes the worker that waits for a slow reader; its stream ends there
         self._server.task_dispatcher.shutdown(timeout=1)
