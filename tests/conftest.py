@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from command import Command, sample_entries
 from serving import Backend, running_backend
 
 
@@ -13,3 +14,17 @@ def backend(tmp_path: Path) -> Iterator[Backend]:
     """A running backend over an empty store."""
     with running_backend(tmp_path / "logs.db") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """A running backend over `sample_entries`, which no test changes."""
+    with running_backend(tmp_path_factory.mktemp("logs") / "logs.db") as running:
+        running.store.add(sample_entries())
+        yield running
+
+
+@pytest.fixture
+def taplogs(tmp_path: Path) -> Command:
+    """The command line, in surroundings of its own."""
+    return Command(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,6 +43,14 @@ def _of_this_machine() -> tzinfo:
     from dateutil.tz import tzlocal
 
     return tzlocal()
+
+
+def in_zone(instant: datetime, zone: tzinfo) -> datetime:
+    """Return an aware instant in `zone`; in UTC where the calendar ends before that, as on 0001-01-01."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant.astimezone(UTC)
 
 
 def _named(name: str, origin: str) -> tzinfo:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Sequence
-from typing import TextIO
 
 from typer import Abort, TyperException
 
@@ -15,7 +12,7 @@ from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.errors import ExitCode, TaplogsError, UsageError
 from taplogs.output.palette import ERROR_STYLE, HINT_STYLE
-from taplogs.output.terminal import Messages, harmless_json, screen_of
+from taplogs.output.terminal import Messages, discard, harmless_json, screen_of
 from taplogs.settings import color_convention
 
 
@@ -24,7 +21,7 @@ def exit_code_of(error: BaseException, runtime: Runtime) -> int:
     if isinstance(error, KeyboardInterrupt | Abort):
         return int(ExitCode.INTERRUPTED)
     if isinstance(error, BrokenPipeError):
-        _discard(runtime.out)
+        discard(runtime.out)
         return int(ExitCode.PIPE_CLOSED)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(ExitCode.FAILURE)
@@ -33,7 +30,7 @@ def exit_code_of(error: BaseException, runtime: Runtime) -> int:
     if "--debug" in runtime.arguments:
         _show_origin(error, runtime)
     if isinstance(error, OSError):
-        _discard(runtime.out)
+        discard(runtime.out)
     return int(known.exit_code)
 
 
@@ -58,20 +55,13 @@ def _tell(error: TaplogsError, runtime: Runtime) -> None:
     said = color_convention(runtime.environ)
     color = runtime.color or (said.value if said else "auto")
     messages = Messages(runtime.err, screen_of(runtime.err, runtime.environ, color))
-    try:
-        if wants_json(runtime.arguments):
-            body = {
-                "code": error.code,
-                "message": mask_keys(error.message),
-                "hint": error.hint and mask_keys(error.hint),
-            }
-            messages.write_raw(harmless_json(json.dumps({"error": body}).encode("ascii")).decode("ascii") + "\n")
-            return
-        messages.write(error.message, label="error: ", style=ERROR_STYLE)
-        if error.hint:
-            messages.write(error.hint, label="hint: ", style=HINT_STYLE)
-    except OSError:
-        return  # standard error itself is gone: there is nobody left to tell
+    if wants_json(runtime.arguments):
+        body = {"code": error.code, "message": mask_keys(error.message), "hint": error.hint and mask_keys(error.hint)}
+        messages.write_raw(harmless_json(json.dumps({"error": body}).encode("ascii")).decode("ascii") + "\n")
+        return
+    messages.write(error.message, label="error: ", style=ERROR_STYLE)
+    if error.hint:
+        messages.write(error.hint, label="hint: ", style=HINT_STYLE)
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -86,15 +76,3 @@ def _show_origin(error: BaseException, runtime: Runtime) -> None:
     if runtime.err is not None:
         frames = "".join(traceback.format_tb(error.__traceback__))
         Messages(runtime.err, screen_of(runtime.err, {})).write_raw(mask_keys(frames))
-
-
-def _discard(stream: TextIO | None) -> None:
-    """Point a broken standard output at nothing, so that Python's own flush at exit does not fail once more."""
-    if stream is None:
-        return
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stream.fileno())
-        os.close(nothing)
-    except (OSError, ValueError):
-        sys.stdout = None  # a stream without a descriptor, as in a test

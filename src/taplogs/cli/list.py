@@ -53,6 +53,7 @@ def list_entries(
         limit=session.settings.get("limit") or None,
         payloads=payloads,
     )
+    filters.window(session.runtime.clock(), session.zone)  # a wrong time is told before a key is looked for
     with session.source() as log_source:
         query = session.resolve(query, filters, log_source)
         listing = Listing(query)

@@ -13,6 +13,7 @@ from taplogs.cli.command import build_command
 from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.errors import AuthenticationError, TaplogsError, UsageError
+from taplogs.output.terminal import Output
 
 _EPILOG = """\b
 Examples:
@@ -55,6 +56,7 @@ def serve(
     from taplogs.sources.sqlite import SqliteStore
 
     session = Session(context.obj, SourceOptions(), display)
+    output = session.output  # where it is closed, that is told before a key is made that nobody would see
     host, port = _address(listen)
     limit = RateLimit.parse(rate) if rate else None
     with _database(store) as path:
@@ -72,7 +74,7 @@ def serve(
             port=port,
             threads=threads,
             # Only a server that listens makes a key: one that nobody was shown could never be used.
-            ready=lambda url: _announce(session, url, _key(keys, wanted=new_key)),
+            ready=lambda url: _announce(session, output, url, _key(keys, wanted=new_key)),
         )
         entries.close()
     if not drained:
@@ -132,7 +134,7 @@ def _key(keys: Any, *, wanted: bool) -> str | None:
     return str(keys.create()) if wanted or not keys.any_active() else None
 
 
-def _announce(session: Session, url: str, key: str | None) -> None:
+def _announce(session: Session, output: Output, url: str, key: str | None) -> None:
     from taplogs.backend.app import BASE_PATH
 
     url += BASE_PATH
@@ -140,8 +142,8 @@ def _announce(session: Session, url: str, key: str | None) -> None:
     if key:
         lines.append(f"export TAPLOGS_API_KEY={key}")
         session.notice("the API key is shown this once; only its hash is kept")
-    session.output.write_lines(lines)
-    session.output.flush()
+    output.write_lines(lines)
+    output.flush()
     session.notice(f"listening on {url} (Ctrl-C stops)")
 
 

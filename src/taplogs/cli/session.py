@@ -18,7 +18,7 @@ from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
 from taplogs.sources.address import BackendAddress
 from taplogs.sources.locate import DEMO, Reach, Surroundings, address_of, open_backend, open_demo
-from taplogs.zone import time_zone
+from taplogs.zone import in_zone, time_zone
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -137,12 +137,11 @@ class Session:
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""
-        filters.window(self.runtime.clock(), self.zone)  # a wrong time is told before anything is sent
         now = source.now() if filters.is_relative else self.runtime.clock()
         window = filters.window(now, self.zone)
         if (window.since or window.until) and self.messages and self.messages.screen.is_terminal:
-            since = window.since.astimezone(self.zone).isoformat(" ", "seconds") if window.since else "the beginning"
-            until = window.until.astimezone(self.zone).isoformat(" ", "seconds") if window.until else "now"
+            since = in_zone(window.since, self.zone).isoformat(" ", "seconds") if window.since else "the beginning"
+            until = in_zone(window.until, self.zone).isoformat(" ", "seconds") if window.until else "now"
             self.notice(f"from {since} until {until}")
         return query.within(window)
 

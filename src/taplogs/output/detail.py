@@ -15,10 +15,12 @@ from rich.text import Text
 
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload, payload_text
+from taplogs.core.timestamp import parse_timestamp
 from taplogs.output.har import status_text
 from taplogs.output.palette import STATUS_COLORS
-from taplogs.output.table import local_time, show_latency
+from taplogs.output.table import show_latency
 from taplogs.output.terminal import Screen
+from taplogs.zone import in_zone
 
 _LINES = 40
 _CHARACTERS = 6000
@@ -95,7 +97,7 @@ class DetailView:
     def _time(self, timestamp: str | None) -> str | None:
         if timestamp is None:
             return None
-        local = local_time(timestamp, self._zone).isoformat(" ", "milliseconds")
+        local = in_zone(parse_timestamp(timestamp), self._zone).isoformat(" ", "milliseconds")
         return f"{local}  ({timestamp})"
 
     def _with_body(self, first: Text, payload: Raw, missing: str) -> RenderableType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import UsageError
 from taplogs.output.palette import RESET, STATUS_STYLES
 from taplogs.output.terminal import Screen
+from taplogs.zone import in_zone
 
 _GAP = "  "
 _NARROW_GAP = " "
@@ -212,21 +213,12 @@ class LocalTimes:
     def show(self, timestamp: str) -> str:
         """Return `2026-11-01 10:00:00`, or with milliseconds, or without the year, in the zone."""
         if timestamp[:16] != self._minute:
-            local = local_time(f"{timestamp[:16]}:00Z", self._zone)
+            local = in_zone(parse_timestamp(f"{timestamp[:16]}:00Z"), self._zone)
             if local.second:  # an offset with seconds, as before 1900
-                exact = local_time(timestamp, self._zone).isoformat(" ", "milliseconds")
+                exact = in_zone(parse_timestamp(timestamp), self._zone).isoformat(" ", "milliseconds")
                 return exact[self._begin : self._end]
             self._minute, self._local = timestamp[:16], local.isoformat(" ")[self._begin : 16]
         return self._local + timestamp[16 : self._end]
-
-
-def local_time(timestamp: str, zone: tzinfo) -> datetime:
-    """Return the moment of a timestamp in `zone`; in UTC where the calendar ends before that, as on 0001-01-01."""
-    instant = parse_timestamp(timestamp)
-    try:
-        return instant.astimezone(zone)
-    except OverflowError:
-        return instant
 
 
 def show_latency(milliseconds: int | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import BinaryIO, TextIO
 
 from msgspec import Struct
@@ -181,6 +182,19 @@ class Messages:
         self.write_raw("".join(f"{line}\n" for line in lines))
 
     def write_raw(self, text: str) -> None:
-        """Write text that is harmless already."""
-        self._stream.write(text)
-        self._stream.flush()
+        """Write text that is harmless already. Where nobody can be told any more, the work goes on in silence."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)
+
+
+def discard(stream: TextIO | None) -> None:
+    """Point a broken stream at nothing, so that Python's own flush at exit does not fail once more."""
+    if stream is None:
+        return
+    with suppress(OSError, ValueError):  # a stream without a descriptor has nothing to flush to
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
