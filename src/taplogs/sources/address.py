@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,6 +15,8 @@ from taplogs.errors import AuthenticationError, ConfigurationError
 
 _LIVE_HOST = "partner-api.taptalent.io"
 _TEST_HOST = "sandbox.partner-api.taptalent.io"
+_AUTHORITY = r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^\[\]:]+)(:[0-9]*)?"
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 
 
 class BackendAddress(Struct, frozen=True):
@@ -27,12 +30,16 @@ class BackendAddress(Struct, frozen=True):
         parts = _split(self.base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise _refused(self.base_url, "is not an http or https URL")
-        if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        if "@" in parts.netloc or "?" in self.base_url or "#" in self.base_url:
             raise _refused(self.base_url, "holds a user name, a query or a fragment")
+        if not is_host(parts.hostname) or not re.fullmatch(_AUTHORITY, parts.netloc):
+            raise _refused(self.base_url, "names no host")
         if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise _refused(self.base_url, "would send the API key unencrypted: http is for loopback only, use https")
         if not self.logs_path.startswith("/"):
             raise ConfigurationError(f"the logs path {self.logs_path!r} does not start with /")
+        if re.search(r"[?#\s]", self.logs_path) or not self.logs_path.isprintable():
+            raise ConfigurationError(f"the logs path {self.logs_path!r} holds a query, a fragment or white space")
         force_setattr(self, "base_url", self.base_url.rstrip("/"))
 
     @property
@@ -49,16 +56,18 @@ class BackendAddress(Struct, frozen=True):
     def origin(self) -> str:
         """Scheme, host and port (RFC 6454): what a stored key belongs to."""
         parts = _split(self.base_url)
-        return f"{parts.scheme}://{parts.netloc.lower()}"
+        default = {"http": 80, "https": 443}[parts.scheme]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
 
     @property
     def is_encrypted(self) -> bool:
         """Whether requests go over TLS."""
-        return self.base_url.startswith("https:")
+        return _split(self.base_url).scheme == "https"
 
     def admit(self, key: ApiKey) -> None:
         """Raise AuthenticationError where `key` belongs to the platform's other environment."""
-        expected = {_LIVE_HOST: "live", _TEST_HOST: "test"}.get(self.host)
+        expected = {_LIVE_HOST: "live", _TEST_HOST: "test"}.get(self.host.removesuffix("."))
         if expected and key.environment != expected:
             raise AuthenticationError(
                 f"{key.masked} is a {key.environment} key, but {self.host} takes {expected} keys; nothing was sent",
@@ -93,17 +102,41 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_host(host: str) -> bool:
+    """Return whether `host`, lower case and without brackets, is an address or a name that DNS can hold (RFC 1123).
+
+    Underscores are let through, as resolvers do; names in other scripts are checked as what they are encoded to.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return "%" not in host
+    if not host.isascii() or "xn--" in host:
+        import httpx
+
+        try:
+            url = httpx.URL(scheme="https", host=host)
+            host = url.raw_host.decode("ascii") if url.host else ""
+        except (httpx.InvalidURL, ValueError):
+            return False
+    labels = host.removesuffix(".").split(".")
+    return len(host) <= 253 and not labels[-1].isdigit() and all(re.fullmatch(_LABEL, label) for label in labels)
+
+
 def _split(url: str) -> SplitResult:
+    if " " in url or not url.isprintable():
+        raise _refused(url, "holds white space or what cannot be printed")
     try:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise _refused(url, f"is not a URL: {error}") from None
-    if any(character <= " " for character in url):
-        raise _refused(url, "holds white space")
+        reason = "is not a URL" if "@" in url else f"is not a URL: {error}"  # which may repeat the password
+        raise _refused(url, reason) from None
     return parts
 
 
 def _refused(url: str, reason: str) -> ConfigurationError:
-    shown = url.partition("@")[2] or url
+    shown = url.rpartition("@")[2]
     return ConfigurationError(f"the base URL {shown!r} {reason}", "such as https://partner-api.taptalent.io/v1")

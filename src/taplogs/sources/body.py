@@ -67,15 +67,19 @@ def _inflated(raw: Iterable[bytes]) -> Iterator[bytes]:
         while data:
             if member is None or member.eof:
                 member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-            try:
-                yield member.decompress(data, CHUNK)
-            except zlib.error as error:
-                raise MalformedBody(f"a damaged compressed body: {error}") from None
+            yield _inflate(member, data)
             data = member.unused_data if member.eof else member.unconsumed_tail
-        while member and not member.eof and (chunk := member.decompress(b"", CHUNK)):
+        while member and not member.eof and (chunk := _inflate(member, b"")):
             yield chunk
     if member and not member.eof:
         raise MalformedBody("the compressed body stops before its end", truncated=True)
+
+
+def _inflate(member: zlib._Decompress, data: bytes) -> bytes:
+    try:
+        return member.decompress(data, CHUNK)
+    except zlib.error as error:
+        raise MalformedBody(f"a damaged compressed body: {error}") from None
 
 
 def _zstandard(raw: Iterable[bytes]) -> Iterator[bytes]:

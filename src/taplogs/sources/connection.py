@@ -60,16 +60,14 @@ class Connection:
         self.deadline = deadline
         self._key = key
         self._events = events
-        self._client = httpx.Client(
-            transport=transport,
-            trust_env=False,
-            timeout=httpx.Timeout(limits.silence, connect=limits.connect, pool=None),
-            headers={
-                "Authorization": f"Bearer {key.reveal()}",
-                "Accept-Encoding": "gzip, zstd",
-                "User-Agent": user_agent,
-            },
-        )
+        # Not httpx.Client: it keeps cookies, reads .netrc, and looks at where a redirect leads, even without following.
+        self._transport = transport
+        self._timeouts = httpx.Timeout(limits.silence, connect=limits.connect, pool=None).as_dict()
+        self._headers = {
+            "Authorization": f"Bearer {key.reveal()}",
+            "Accept-Encoding": "gzip, zstd",
+            "User-Agent": user_agent,
+        }
 
     def fetch(self, url: str, parameters: Parameters, decode: Callable[[bytes], Result]) -> Result:
         """Return the decoded reply to a GET, tried again where that may help; raises BackendError and its like."""
@@ -86,20 +84,22 @@ class Connection:
         self.deadline.restart(self.limits.request)
         response: httpx.Response | None = None
         try:
-            query = httpx.QueryParams(tuple(parameters)) if parameters else None
-            request = self._client.build_request("GET", url, params=query, headers={"Accept": accept})
+            request = self._request(url, parameters, accept)
             self._events.debug(f"GET {request.url}")
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
+            response.request = request
             self._events.debug(f"{response.status_code} {response.headers.get('content-type', '')}")
             if response.status_code != 200:
                 raise self._failure(response)
             yield response
         except httpcore.TimeoutException as error:
             raise TransientFault(self._unreachable(url, str(error) or "no answer in time")) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
+        except httpcore.ProxyError as error:
+            raise self._proxy_fault(error) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise self._network_fault(url, error) from error
-        except httpcore.UnsupportedProtocol as error:
-            raise BackendError(f"{self.address.base_url} cannot be used: {error}") from error
+        except (httpx.InvalidURL, httpcore.UnsupportedProtocol) as error:
+            raise BackendError(f"{self.address.base_url} cannot be asked: {error}") from error
         except MalformedBody as error:
             raise self._malformed(url, response, error) from error
         finally:
@@ -108,7 +108,12 @@ class Connection:
 
     def close(self) -> None:
         """Close all connections."""
-        self._client.close()
+        self._transport.close()
+
+    def _request(self, url: str, parameters: Parameters, accept: str) -> httpx.Request:
+        query = httpx.QueryParams(tuple(parameters)) if parameters else None
+        headers = {**self._headers, "Accept": accept}
+        return httpx.Request("GET", url, params=query, headers=headers, extensions={"timeout": self._timeouts})
 
     def _failure(self, response: httpx.Response) -> Exception:
         status = response.status_code
@@ -136,6 +141,14 @@ class Connection:
             return read_all(body_chunks(response), MEBIBYTE).decode("utf-8", "replace")
         except (MalformedBody, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
             return ""
+
+    def _proxy_fault(self, error: httpcore.ProxyError) -> Exception:
+        fault = BackendError(
+            f"the proxy does not connect to {self.address.host}: {error}",
+            "HTTPS_PROXY names the proxy, NO_PROXY the hosts that go without",
+        )
+        passing = str(error).startswith(tuple(map(str, TRANSIENT_STATUSES)))
+        return TransientFault(fault) if passing else fault
 
     def _network_fault(self, url: str, error: Exception) -> Exception:
         cause: BaseException | None = error

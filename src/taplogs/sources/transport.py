@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 from taplogs.errors import ConfigurationError
-from taplogs.sources.address import BackendAddress
+from taplogs.sources.address import BackendAddress, is_host
 
 
 class Deadline(threading.local):
@@ -57,7 +57,7 @@ class DeadlineTransport(httpx.BaseTransport):
         self._pool = httpcore.ConnectionPool(
             ssl_context=tls,
             proxy=proxy,
-            max_connections=connections,
+            max_connections=None,  # threads bound them; a limit would let listings read in turns wait for each other
             max_keepalive_connections=connections,
             keepalive_expiry=30.0,
             network_backend=_LimitedBackend(deadline),
@@ -122,16 +122,25 @@ def proxy_for(address: BackendAddress) -> httpcore.Proxy | None:
     url = proxies.get("https") or proxies.get("all")
     if not url or proxy_bypass(address.host):
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigurationError(
-            f"the proxy of HTTPS_PROXY is not usable: {parts.scheme} proxies are not supported",
-            "an http:// or https:// proxy is; NO_PROXY names hosts that go without",
-        )
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise _unusable_proxy("is not a URL") from None
+    if parts.scheme not in ("http", "https"):
+        raise _unusable_proxy(f"is a {parts.scheme} proxy, which is not supported")
+    if not parts.hostname or not parts.hostname.isascii() or not is_host(parts.hostname):
+        raise _unusable_proxy("names no host")
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     return httpcore.Proxy(f"{parts.scheme}://{host}:{port}", auth=auth)
+
+
+def _unusable_proxy(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the proxy of HTTPS_PROXY or ALL_PROXY {reason}",
+        "such as http://proxy.example.com:3128; NO_PROXY names hosts that go without",
+    )
 
 
 class _Body(httpx.SyncByteStream):
