@@ -247,7 +247,20 @@ def test_a_store_outlives_its_process_in_the_file(tmp_path: Path) -> None:
     second.close()
 
 
+def test_a_database_of_something_else_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE entries (id)")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(ConfigurationError, match="a database of something else"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "logs.db").close()
     connection = sqlite3.connect(tmp_path / "logs.db")
     connection.execute("PRAGMA user_version = 99")
     connection.close()

@@ -38,6 +38,7 @@ NDJSON = "application/x-ndjson"
 _COMPRESS_FROM = 1024
 
 _logger = logging.getLogger("taplogs.backend")
+_logger.addHandler(logging.NullHandler())  # without one, Python writes tracebacks to standard error
 
 
 class LogStore(LogSource, Protocol):

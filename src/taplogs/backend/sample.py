@@ -38,6 +38,8 @@ from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.sources.sqlite import SqliteStore
 
 SEED = "taplogs demo 1"
+"""Part of the demo's file name: change it with anything that changes the entries of an hour."""
+
 DEMO_SIZE = 20_000
 _BASE_URL = "https://partner-api.taptalent.io/v1/partner"
 _HOUR = timedelta(hours=1)

@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from taplogs import __version__
 from taplogs.core.apikey import ApiKey
-from taplogs.errors import UsageError
+from taplogs.errors import TaplogsError, UsageError
 from taplogs.sources.address import BackendAddress
 from taplogs.sources.protocol import LogSource, SourceEvents
 
 if TYPE_CHECKING:
     import httpx
 
+    from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.transport import Deadline
 
 DEMO = "demo"
@@ -71,19 +72,38 @@ def open_demo(folder: Path, surroundings: Surroundings) -> LogSource:
     import httpx
 
     from taplogs.backend.app import create_app
-    from taplogs.backend.sample import fill_demo
-    from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.transport import Deadline
 
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "demo.sqlite"
-    if not path.exists():
-        surroundings.events.notice("first use of the demo: making up 20,000 entries")
-    store = SqliteStore(path)
-    fill_demo(store, surroundings.clock())
+    store = _demo_store(folder, surroundings)
     transport = httpx.WSGITransport(app=create_app(store, clock=surroundings.clock))
     key = ApiKey("sk_test_" + "0" * 22)
     return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, Deadline(), Reach(parallel=1), surroundings)
+
+
+def _demo_store(folder: Path, surroundings: Surroundings) -> SqliteStore:
+    """Return the demo's store, filled up to now; a file that cannot be used is made anew, for it is only a cache."""
+    from taplogs.backend.sample import SEED, fill_demo
+    from taplogs.sources.sqlite import SCHEMA_VERSION, SqliteStore
+    from taplogs.sources.sqlite_database import StoreLocked
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{SEED.replace(' ', '-')}-{SCHEMA_VERSION}.sqlite"
+    for may_be_damaged in (True, False):
+        if not path.exists():
+            surroundings.events.notice("first use of the demo: making up 20,000 entries")
+        try:
+            store = SqliteStore(path)
+            fill_demo(store, surroundings.clock())
+        except StoreLocked:
+            raise
+        except TaplogsError:
+            if not may_be_damaged:
+                raise
+            for remains in folder.glob(f"{path.name}*"):
+                remains.unlink(missing_ok=True)
+        else:
+            break
+    return store
 
 
 def _remote(

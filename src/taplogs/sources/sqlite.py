@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
 
 SCHEMA_VERSION = 1
+
+_APPLICATION_ID = int.from_bytes(b"tapl")
+"""What marks a SQLite file as ours, in its header (PRAGMA application_id)."""
 
 # The payloads are the last columns: a row is read from its start, so a listing without them never touches the pages
 # that they overflow to. The index holds what a listing is ordered and filtered by; counting reads nothing else.
@@ -158,24 +162,37 @@ class SqliteStore:
 
     def _prepare(self) -> None:
         with self.database.connection() as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == SCHEMA_VERSION:
-            return
+            ready = self._is_ready(connection)
+        if not ready:
+            self.database.enter_wal_mode()
+            with self.database.transaction() as connection:
+                if not self._is_ready(connection):  # otherwise another process was faster
+                    _create(connection)
+
+    def _is_ready(self, connection: sqlite3.Connection) -> bool:
+        """Return whether the file holds a store, False where it is new; raises ConfigurationError for anything else."""
+        # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+            if tables or version:
+                raise ConfigurationError(
+                    f"{self.database.path} is a database of something else", "name another file for the store"
+                )
+            return False
         if version > SCHEMA_VERSION:
             raise ConfigurationError(
                 f"the store {self.database.path} was made by a newer taplogs: schema {version}, not {SCHEMA_VERSION}",
                 "upgrade taplogs, or name another file",
             )
-        with self.database.transaction() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] == SCHEMA_VERSION:
-                return  # another process was faster
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise ConfigurationError(
-                    f"{self.database.path} is a database of something else", "name another file for the store"
-                )
-            for statement in _SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        return True
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _entry(row: _Row) -> LogEntry:

@@ -15,8 +15,12 @@ _BUSY_SECONDS = 30.0
 """How long a writer waits for another process or thread to finish writing."""
 
 
+class StoreLocked(TaplogsError):
+    """Another process has been writing for longer than anybody waits."""
+
+
 class SqliteDatabase:
-    """A SQLite file in WAL mode. Threads may share it: each operation has a connection to itself while it runs.
+    """A SQLite file. Threads may share it: each operation has a connection to itself while it runs.
 
     Connections are kept and used again, so a thread that works alone always gets the same one. An operation of its
     own is what a connection belongs to, rather than a thread: rows that are still being read then stay one snapshot,
@@ -55,6 +59,11 @@ class SqliteDatabase:
                 raise
             connection.execute("COMMIT")
 
+    def enter_wal_mode(self) -> None:
+        """Have readers and a writer not wait for each other. The file stays so; it must be known to be ours."""
+        with self.connection() as connection:
+            _enter_wal_mode(connection)
+
     def close(self) -> None:
         """Close what is idle now, and what is still lent out when it comes back."""
         with self._lock:
@@ -81,7 +90,6 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            _enter_wal_mode(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error:
             connection.close()
@@ -92,7 +100,7 @@ class SqliteDatabase:
         if _name(error) == "SQLITE_NOTADB":
             return ConfigurationError(f"{self.path} is not a SQLite database", "name another file for the store")
         if _is_busy(error):
-            return TaplogsError(f"the store {self.path} is locked", "another process is writing to it; try again")
+            return StoreLocked(f"the store {self.path} is locked", "another process is writing to it; try again")
         return TaplogsError(f"the store {self.path} failed: {error}")
 
 
