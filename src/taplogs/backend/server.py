@@ -7,8 +7,8 @@ with the listening socket and then, once that is closed, until the last request 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
+import select
 import signal
 import socket
 import threading
@@ -32,12 +32,7 @@ _LOOP_SECONDS = 1.0
 """How long the loop sleeps without traffic; a request, a finished reply and `stop` all wake it."""
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches what listens on `host`, a name or an address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]").partition("%")[0]).is_loopback
-    except ValueError:
-        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+_HAS_POLL = hasattr(select, "poll")  # Windows has none
 
 
 def serve_forever(
@@ -99,7 +94,7 @@ class BackendServer:
             outbuf_overflow=4 * MEBIBYTE,
             log_socket_errors=False,
             ident="taplogs",
-            asyncore_use_poll=True,
+            asyncore_use_poll=_HAS_POLL,
         )
 
     @property
@@ -146,7 +141,7 @@ class BackendServer:
         return [channel for channel in self._map.values() if isinstance(channel, HTTPChannel)]
 
     def _turn(self, seconds: float) -> None:
-        wasyncore.loop(timeout=seconds, use_poll=True, map=self._map, count=1)
+        wasyncore.loop(timeout=seconds, use_poll=_HAS_POLL, map=self._map, count=1)
 
     def close(self) -> None:
         """Stop listening and cut off what still runs. `run` ends with it; only a server that never ran needs it."""

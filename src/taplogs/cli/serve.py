@@ -14,6 +14,7 @@ from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.errors import AuthenticationError, TaplogsError, UsageError
 from taplogs.output.terminal import Output
+from taplogs.sources.address import is_loopback
 
 _EPILOG = """\b
 Examples:
@@ -120,8 +121,6 @@ def _revoke(session: Session, keys: Any, masked: str) -> None:
 
 def _refuse_open_door(keys: Any, host: str, *, new_key: bool) -> None:
     """Raise AuthenticationError where others could reach a backend for which nobody has a key."""
-    from taplogs.backend.server import is_loopback
-
     if not new_key and not keys.any_active() and not is_loopback(host):
         raise AuthenticationError(
             f"the store has no API key, so {host} would be open to everybody; it does not listen",
