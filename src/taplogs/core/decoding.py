@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from taplogs.core.entry import LogEntry
-from taplogs.core.timestamp import format_timestamp, from_epoch, is_canonical, parse_timestamp
+from taplogs.core.timestamp import are_canonical, format_timestamp, from_epoch, parse_timestamp
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "_id", "logId"),
@@ -176,7 +176,7 @@ def _all_canonical(entries: list[LogEntry]) -> bool:
     stamps = [entry.timestamp for entry in entries]
     stamps += [entry.created_at for entry in entries if entry.created_at is not None]
     stamps += [entry.updated_at for entry in entries if entry.updated_at is not None]
-    if not all(map(is_canonical, stamps)):
+    if not are_canonical(stamps):
         return False
     try:
         msgspec.convert(stamps, list[datetime])

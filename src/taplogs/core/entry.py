@@ -79,6 +79,17 @@ def encode_entry(entry: LogEntry) -> bytes:
     return line
 
 
+def encode_entries(entries: list[LogEntry]) -> bytes:
+    """Return `entries` as JSON Lines: each as `encode_entry` gives it, with its line feed."""
+    try:
+        lines = _encoder.encode_lines(entries)
+    except UnicodeEncodeError:
+        lines = b""
+    if lines.count(b"\n") == len(entries) and b"\r" not in lines:
+        return lines
+    return b"".join([encode_entry(entry) + b"\n" for entry in entries])
+
+
 def _encode_with_surrogates(entry: LogEntry) -> bytes:
     """Encode an entry with lone surrogates: UTF-8 cannot hold them, a JSON escape can."""
     members = []

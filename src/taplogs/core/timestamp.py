@@ -62,3 +62,11 @@ def ceil_to_millisecond(instant: datetime) -> datetime:
 def is_canonical(text: str) -> bool:
     """Return whether `text` has the shape of a canonical timestamp; whether that moment exists is not looked at."""
     return len(text) == 24 and text[10::13] == "TZ" and text[19] == "."
+
+
+def are_canonical(texts: list[str]) -> bool:
+    """Return whether `is_canonical` holds for all `texts`; for many, this takes a fraction of the time."""
+    if set(map(len, texts)) - {24}:
+        return False
+    row = "".join(texts)
+    return row[10::24].count("T") == row[19::24].count(".") == row[23::24].count("Z") == len(texts)

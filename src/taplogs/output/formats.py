@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, tzinfo
 
@@ -10,8 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from taplogs.core.endpoint import EndpointTemplates
-from taplogs.core.entry import LogEntry, encode_entry
+from taplogs.core.entry import LogEntry, encode_entries, encode_entry
 from taplogs.errors import UsageError
+from taplogs.output.json_text import encoded
 from taplogs.output.spreadsheet import csv_header, csv_row
 from taplogs.output.table import COLUMNS, PAYLOAD_MEMBERS, Table, columns_named
 from taplogs.output.terminal import Output, harmless_json
@@ -58,7 +58,10 @@ def write_jsonl(batches: Batches, output: Output, layout: Layout) -> None:
     """Write JSON Lines, flushed with every batch."""
     line_of = _line_encoder(output, layout)
     for batch in batches:
-        output.write(b"".join([line_of(entry) + b"\n" for entry in batch]))
+        if line_of is encode_entry:
+            output.write(encode_entries(batch))
+        else:
+            output.write(b"".join([line_of(entry) + b"\n" for entry in batch]))
         output.flush()
 
 
@@ -118,13 +121,14 @@ def _line_encoder(output: Output, layout: Layout) -> Callable[[LogEntry], bytes]
 
 
 def _member_encoder(layout: Layout) -> Callable[[LogEntry], bytes]:
-    members = members_named(layout.columns)
-    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(LogEntry)}
+
+    def value_of(entry: LogEntry, member: str) -> object:
+        return layout.templates.template(entry.path) if member == "endpoint" else getattr(entry, fields[member])
+
+    names = {member: f'"{member}":'.encode("ascii") for member in members_named(layout.columns)}
 
     def encode(entry: LogEntry) -> bytes:
-        document = decoder.decode(encode_entry(entry))
-        if "endpoint" in members:
-            document["endpoint"] = msgspec.Raw(json.dumps(layout.templates.template(entry.path)).encode("ascii"))
-        return b"{" + b",".join(b'"%s":%s' % (name.encode(), bytes(document[name])) for name in members) + b"}"
+        return b"{" + b",".join([name + encoded(value_of(entry, member)) for member, name in names.items()]) + b"}"
 
     return encode
