@@ -19,6 +19,9 @@ from taplogs.sources.parameters import backend_parameters
 
 MILLISECOND = timedelta(milliseconds=1)
 
+MOST_PER_PAGE = 1000
+"""What the contract allows."""
+
 FetchPage = Callable[[Parameters], Page]
 
 
@@ -37,15 +40,15 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
     Entries that a page repeats from the one before are dropped. Raises BackendError for a backend that goes in
     circles.
     """
-    paging: Parameters = []
+    paging: Parameters = [("perPage", str(size))]
     number, received, previous = 1, 0, frozenset[str]()
     while True:
-        page = fetch([*backend_parameters(query), ("perPage", str(size)), *paging])
+        page = fetch([*backend_parameters(query), *paging])
         if number == 1:
             query = query.within(frozen(query.window, query.order, page))
         received += len(page.entries)
         fresh = [entry for entry in page.entries if entry.id not in previous]
-        by_cursor = bool(paging) and paging[0][0] == "cursor"
+        by_cursor = paging[-1][0] == "cursor"
         ended = not page.entries or _is_past(query, page) or _was_last(page, number, received, size, by_cursor)
         if page.entries and not fresh:
             if page.next_cursor is not None or (page.total is not None and received <= page.total):
@@ -59,7 +62,12 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
             return
         previous = frozenset(entry.id for entry in page.entries)
         number += 1
-        paging = [("cursor", page.next_cursor)] if page.next_cursor is not None else [("pageNumber", str(number))]
+        if page.next_cursor is None:
+            paging = [("perPage", str(size)), ("pageNumber", str(number))]
+        else:
+            left = (page.total or 0) - received
+            wanted = left if size < left <= min(2 * size, MOST_PER_PAGE) else size  # no short page at the end
+            paging = [("perPage", str(wanted)), ("cursor", page.next_cursor)]
 
 
 def frozen(window: Window, order: Order, page: Page) -> Window:

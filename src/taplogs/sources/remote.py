@@ -18,7 +18,7 @@ from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
 from taplogs.sources.connection import Connection, Parameters
-from taplogs.sources.pages import MILLISECOND, Progress, frozen, pages
+from taplogs.sources.pages import MILLISECOND, MOST_PER_PAGE, Progress, frozen, pages
 from taplogs.sources.parameters import is_exact
 from taplogs.sources.protocol import SourceEvents
 from taplogs.sources.slices import cut, read_in_parallel
@@ -27,7 +27,6 @@ from taplogs.sources.stream import StreamsRefused, stream_entries
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MOST_PER_PAGE = 1000
 _PER_PAGE = 500
 _PAGES_PER_SLICE = 4
 _MOST_SLICES = 1000
@@ -35,7 +34,7 @@ _NOTABLE_SKEW = timedelta(seconds=5)
 
 
 class RemoteSource:
-    """Entries from a logging backend. A long listing is read in several slices of time at once."""
+    """Entries from a logging backend. A long listing is one stream, or several slices of time read at once."""
 
     def __init__(
         self, connection: Connection, events: SourceEvents, *, clock: Callable[[], datetime], parallel: int = 4
@@ -104,47 +103,65 @@ class RemoteSource:
         yield first.entries
         if not first.more:
             return
-        if self._worth_slicing(query, first):
-            yield from self._slices(query, first, size)
+        if self._is_long(query, first):
+            yield from self._rest(query, first, paging, size)
         else:
             for progress in paging:
                 yield progress.entries
 
-    def _worth_slicing(self, query: LogQuery, first: Progress) -> bool:
+    def _is_long(self, query: LogQuery, first: Progress) -> bool:
         wanted = query.limit if query.limit is not None else first.page.total
         enough = wanted is None or wanted > _PAGES_PER_SLICE * len(first.entries)
-        return enough and self._parallel > 1 and first.entries[0].timestamp != first.entries[-1].timestamp
+        return enough and first.entries[0].timestamp != first.entries[-1].timestamp
 
-    def _slices(self, query: LogQuery, first: Progress, size: int) -> Generator[list[LogEntry], None, None]:
-        last = first.entries[-1]
-        window = self._rest(query, first)
-        if window is None:
+    def _rest(
+        self, query: LogQuery, first: Progress, paging: Iterator[Progress], size: int
+    ) -> Generator[list[LogEntry], None, None]:
+        """Yield what follows the first page: as one stream, else as slices of pages at once, else page by page.
+
+        Slices hide how long each page is on its way. A stream has no such pauses, and one costs both sides least.
+        """
+        window = self._window_beyond(query, first)
+        if window.since is not None and window.until is not None and window.since >= window.until:
+            return
+        if self._streams:
+            try:
+                yield from _unseen(first.entries, self._stream(query.within(window)))
+            except StreamsRefused:
+                self._streams = False
+            else:
+                return
+        if self._parallel == 1:
+            for progress in paging:
+                yield progress.entries
+        else:
+            yield from _unseen(first.entries, self._slices(query, window, first, size))
+
+    def _stream(self, query: LogQuery) -> Generator[list[LogEntry], None, None]:
+        within = LogQuery(window=query.window)  # a backend may ignore the bounds
+        for batch in stream_entries(self._connection, query):
+            yield within.select(batch)
+
+    def _slices(
+        self, query: LogQuery, window: Window, first: Progress, size: int
+    ) -> Generator[list[LogEntry], None, None]:
+        window = replace(window, since=window.since or self._oldest(query))
+        if window.since is None or window.until is None:
             return
         remaining = (first.page.total or _MOST_SLICES * size) - len(first.entries)
         pieces = min(_MOST_SLICES, max(2 * self._parallel, ceil(remaining / (size * _PAGES_PER_SLICE))))
-        seen = {entry.id for entry in first.entries if entry.timestamp == last.timestamp}
-        with closing(
-            read_in_parallel(
-                cut(window, pieces, query.order),
-                lambda piece: self._read_slice(query.within(piece), size),
-                self._parallel,
-            )
-        ) as batches:
-            for batch in batches:
-                if batch and batch[0].timestamp == last.timestamp:
-                    yield [entry for entry in batch if entry.id not in seen]
-                else:
-                    yield batch
+        yield from read_in_parallel(
+            cut(window, pieces, query.order),
+            lambda piece: self._read_slice(query.within(piece), size),
+            self._parallel,
+        )
 
-    def _rest(self, query: LogQuery, first: Progress) -> Window | None:
-        """Return the window that the first page leaves, both bounds known; None where nothing is left."""
+    def _window_beyond(self, query: LogQuery, first: Progress) -> Window:
+        """Return the window that the first page leaves; only its start may be open."""
         last = first.entries[-1].instant
         if query.order is Order.OLDEST_FIRST:
-            until = frozen(query.window, query.order, first.page).until or self._clock()
-            return Window(last, until) if last < until else None
-        since = query.window.since or self._oldest(query)
-        until = last + MILLISECOND
-        return Window(since, until) if since is not None and since < until else None
+            return Window(last, frozen(query.window, query.order, first.page).until or self._clock())
+        return Window(query.window.since, last + MILLISECOND)
 
     def _oldest(self, query: LogQuery) -> datetime | None:
         probe = replace(query, order=Order.OLDEST_FIRST, payloads=False)
@@ -153,14 +170,6 @@ class RemoteSource:
 
     def _read_slice(self, query: LogQuery, size: int) -> Iterator[list[LogEntry]]:
         within = LogQuery(window=query.window)  # a backend may ignore the bounds; no entry is in two slices
-        if self._streams:
-            try:
-                for batch in stream_entries(self._connection, query):
-                    yield within.select(batch)
-            except StreamsRefused:
-                self._streams = False
-            else:
-                return
         for progress in pages(query, self._fetch_page, size):
             yield within.select(progress.entries)
 
@@ -188,5 +197,19 @@ class RemoteSource:
 
 def _page_size(query: LogQuery) -> int:
     if query.limit is not None and is_exact(query):
-        return max(1, min(query.limit, _MOST_PER_PAGE))
+        return max(1, min(query.limit, MOST_PER_PAGE))
     return _PER_PAGE
+
+
+def _unseen(
+    first: list[LogEntry], batches: Generator[list[LogEntry], None, None]
+) -> Generator[list[LogEntry], None, None]:
+    """Yield `batches`, which begin at the last timestamp of `first`, without the entries of `first`."""
+    last = first[-1].timestamp
+    seen = {entry.id for entry in first if entry.timestamp == last}
+    with closing(batches):
+        for batch in batches:
+            if batch and batch[0].timestamp == last:
+                yield [entry for entry in batch if entry.id not in seen]
+            else:
+                yield batch
