@@ -109,18 +109,24 @@ class _Listener:
 
 
 class FaultyServer(_Listener):
-    """Plays `scripts`, the first to the first connection and so on; the last one is for all that follow.
+    """Plays `scripts`, the first to the first request and so on; the last one is for all that follow.
 
     A script may be a function of the request. `requests` holds what was received, `connections` counts those made.
+    Unless it `streams`, a request for a stream is answered with JSON, uses up no script and is not kept.
     """
 
     def __init__(
-        self, *scripts: Script | Callable[[Request], Script], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+        self,
+        *scripts: Script | Callable[[Request], Script],
+        streams: bool = False,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__()
         self.requests: list[Request] = []
         self.connections = 0
         self._scripts = scripts
+        self._streams = streams
         self._tls = tls
         self._host = host
 
@@ -131,21 +137,23 @@ class FaultyServer(_Listener):
 
     def handle(self, connection: socket.socket) -> None:
         with self._lock:
-            number = self.connections
             self.connections += 1
         if self._tls is None:
-            self._play(connection, number)
+            self._play(connection)
             return
         with self._tls.wrap_socket(connection, server_side=True) as encrypted:
-            self._play(encrypted, number)
+            self._play(encrypted)
 
-    def _play(self, connection: socket.socket, number: int) -> None:
+    def _play(self, connection: socket.socket) -> None:
         request = Request(_read_head(connection))
         if not request.head:
             return
+        if "ndjson" in request.headers.get("accept", "") and not self._streams:
+            connection.sendall(reply(b"{}"))
+            return
         with self._lock:
+            script = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
             self.requests.append(request)
-        script = self._scripts[min(number, len(self._scripts) - 1)]
         for step in script(request) if callable(script) else script:
             if self._stopped.is_set():
                 return
