@@ -38,13 +38,23 @@ class Keyring:
     """The system keyring, asked with a time limit: a locked one may wait for a person who is not there."""
 
     def get(self, origin: str) -> str | None:
-        """Return the key stored for `origin`; None without one, or without a keyring. Raises on a time-out."""
+        """Return the key stored for `origin`; None without one, or on a machine without a keyring.
+
+        Raises AuthenticationError where there is a keyring that does not answer.
+        """
+        from keyring.errors import NoKeyringError
+
         try:
             text: str | None = _within_time(lambda: _system_keyring().get_password(_SERVICE, origin))
+        except NoKeyringError:
+            return None
         except TaplogsError:
             raise
-        except Exception:  # noqa: BLE001 - a keyring's backend is anybody's and raises what it likes
-            return None
+        except Exception as error:  # noqa: BLE001 - a keyring's backend is anybody's and raises what it likes
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise AuthenticationError(
+                f"the system keyring cannot be read: {reason}", f"unlock it, or set {KEY_VARIABLE} instead"
+            ) from None
         return text
 
     def set(self, origin: str, key: ApiKey) -> None:

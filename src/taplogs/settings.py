@@ -57,26 +57,28 @@ def _text(value: Any) -> str:
     return value.strip()
 
 
-def _whole_number(lowest: int) -> Callable[[Any], int]:
+def _whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        if isinstance(value, bool) or not str(value).strip().isascii() or not str(value).strip().isdigit():
-            raise ValueError(f"a whole number from {lowest}")
-        number = int(value)
-        if not lowest <= number <= 10**9:
-            raise ValueError(f"a whole number from {lowest}")
-        return number
+        text = str(value).strip()
+        is_number = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) < 20
+        if not is_number or not lowest <= int(text) <= highest:
+            raise ValueError(f"a whole number from {lowest} to {highest}")
+        return int(text)
 
     return read
 
 
-def _seconds(value: Any) -> float:
-    try:
-        number = float("nan" if isinstance(value, bool) else value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number <= 86_400:
-        raise ValueError("a number of seconds, a day at most")
-    return number
+def _seconds(least: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        try:
+            number = float("nan" if isinstance(value, bool) else value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not least <= number <= 86_400:
+            raise ValueError(f"a number of seconds from {least:g} to a day")
+        return number
+
+    return read
 
 
 def _one_of(*choices: str) -> Callable[[Any], str]:
@@ -112,14 +114,14 @@ SETTINGS = {
         Setting("logs_path", _text, "the log endpoint below the base URL", "/partner/logs", in_profile=True),
         Setting("ca_file", _text, "a file of PEM certificates to trust as well", in_profile=True),
         Setting("key_file", _text, "a file that holds the API key", in_profile=True),
-        Setting("parallel", _whole_number(1), "how many slices of a long listing are read at once", 4, True),
-        Setting("timeout", _seconds, "the longest that one request may take, in seconds", 60.0, True),
-        Setting("max_wait", _seconds, "the longest that a run waits for retries, in seconds", 60.0, True),
+        Setting("parallel", _whole_number(1, 64), "how many slices of a long listing are read at once", 4, True),
+        Setting("timeout", _seconds(0.1), "the longest that one request may take, in seconds", 60.0, True),
+        Setting("max_wait", _seconds(0), "the longest that a run waits for retries, in seconds", 60.0, True),
         Setting("tz", _text, "the time zone of times you read and type, an IANA name; local without it"),
         Setting(
             "color", _one_of("auto", "always", "never"), "when output is coloured", "auto", convention=color_convention
         ),
-        Setting("limit", _whole_number(0), "how many entries list shows; 0 for all", 50),
+        Setting("limit", _whole_number(0, 10**9), "how many entries list shows; 0 for all", 50),
         Setting("endpoint_templates", _templates, "your own endpoint templates, before the built-in ones", ()),
     )
 }

@@ -15,15 +15,18 @@ _POSIX_RULE = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9]"
 """The beginning of a rule in TZ, such as `CET-1CEST,M3.5.0,M10.5.0/3` (POSIX.1-2017, section 8.3)."""
 
 
-def time_zone(name: str | None, environ: Mapping[str, str]) -> tzinfo:
-    """Return the zone of an IANA name; without one the zone of TZ, or of this machine. Raises UsageError."""
+def time_zone(name: str | None, origin: str, environ: Mapping[str, str]) -> tzinfo:
+    """Return the zone of an IANA name; without one the zone of TZ, or of this machine.
+
+    `origin` says in words where the name came from. Raises UsageError.
+    """
     if name and name.lower() != "local":
-        return _named(name, "--tz")
+        return _named(name, origin)
     variable = environ.get("TZ", "").removeprefix(":")
     if not variable or variable.startswith("/"):
         return _of_file(Path(variable or _LOCAL_ZONE))
     try:
-        return _named(variable, "TZ")
+        return _named(variable, "environment TZ")
     except UsageError:
         if re.match(_POSIX_RULE, variable):
             return _of_this_machine()
@@ -58,5 +61,5 @@ def _named(name: str, origin: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
-            f"{origin} {name!r} is not a time zone", "accepted: an IANA name such as Europe/Berlin or UTC, or local"
+            f"{name!r} ({origin}) is not a time zone", "accepted: an IANA name such as Europe/Berlin or UTC, or local"
         ) from None

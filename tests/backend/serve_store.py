@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 from taplogs.backend.app import create_app
-from taplogs.backend.server import serve_forever
+from taplogs.backend.server import BackendServer, serve_forever
 from taplogs.sources.sqlite import SqliteStore
 
 
 def main(database: str, drain_seconds: str) -> None:
     store = SqliteStore(Path(database))
-    finished = serve_forever(create_app(store), drain_seconds=float(drain_seconds), ready=tell)
+    finished = serve_forever(BackendServer(create_app(store), drain_seconds=float(drain_seconds)), tell)
     store.close()
     tell("all requests were answered" if finished else "requests were cut off")
 

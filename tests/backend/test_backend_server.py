@@ -174,7 +174,7 @@ def test_serving_leaves_the_handlers_of_signals_as_they_were() -> None:
         urls.append(url)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert serve_forever(hello, ready=ready)
+    assert serve_forever(BackendServer(hello), ready)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     assert urls[0].startswith("http://127.0.0.1:")
 
@@ -187,7 +187,7 @@ def test_a_fault_of_the_announcement_ends_serving() -> None:
         raise BrokenPipeError
 
     with pytest.raises(BrokenPipeError):
-        serve_forever(hello, ready=ready)
+        serve_forever(BackendServer(hello), ready)
     with pytest.raises(httpx.ConnectError):
         httpx.get(urls[0], trust_env=False)
 

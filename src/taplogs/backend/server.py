@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -35,27 +35,14 @@ _LOOP_SECONDS = 1.0
 _HAS_POLL = hasattr(select, "poll")  # Windows has none
 
 
-def serve_forever(
-    application: WSGIApplication,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    threads: int = 8,
-    drain_seconds: float = 10.0,
-    largest_body: int = _LARGEST_BODY,
-    ready: Callable[[str], None] | None = None,
-) -> bool:
+def serve_forever(server: BackendServer, ready: Callable[[str], None]) -> bool:
     """Serve until SIGTERM or SIGINT, then finish; return whether every running request was answered in time.
 
-    `ready` is called with the URL, once it listens there. Raises TaplogsError where it cannot listen. In another
-    thread than the main one no signal arrives; use a `BackendServer` there, and stop it.
+    `ready` is called with the server's URL. In another thread than the main one no signal arrives; run the server
+    there, and stop it.
     """
-    server = BackendServer(
-        application, host=host, port=port, threads=threads, drain_seconds=drain_seconds, largest_body=largest_body
-    )
-    with closing(server), _stopped_by_signals(server.stop):
-        if ready:
-            ready(server.url)
+    with _stopped_by_signals(server.stop):
+        ready(server.url)
         return server.run()
 
 

@@ -13,7 +13,7 @@ from taplogs.cli.session import Session
 from taplogs.core.apikey import ApiKey
 from taplogs.core.query import LogQuery
 from taplogs.credentials import KEY_VARIABLE, Keyring
-from taplogs.errors import AuthenticationError, TaplogsError, UsageError
+from taplogs.errors import AuthenticationError, BackendError, TaplogsError, UsageError
 from taplogs.sources.locate import open_backend
 
 _SUMMARY = "Store, forget and check the API key."
@@ -39,7 +39,10 @@ def login(
     key = ApiKey(_read_key(session))
     address.admit(key)
     if check:
-        _ask_backend(session, key)
+        try:
+            _ask_backend(session, key)
+        except BackendError as error:  # not a word about the key: perhaps there is no backend yet
+            session.notice(f"the key could not be checked: {error.message}")
     if insecure_storage:
         session.stored_keys.set(address.origin, key)
         place = f"the file {session.stored_keys.path}"

@@ -112,7 +112,7 @@ def _try_out(name: str, value: Any) -> None:
     elif name == "logs_path":
         BackendAddress("https://localhost", value)
     elif name == "tz":
-        time_zone(value, {})
+        time_zone(value, "this value", {})
     elif name == "endpoint_templates":
         EndpointTemplates(value)
 

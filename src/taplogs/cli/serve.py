@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from taplogs.cli.session import Session
 from taplogs.errors import AuthenticationError, TaplogsError, UsageError
 from taplogs.output.terminal import Output
 from taplogs.sources.address import is_loopback
+
+if TYPE_CHECKING:
+    from taplogs.backend.keys import ApiKeys
+    from taplogs.sources.sqlite import SqliteStore
 
 _EPILOG = """\b
 Examples:
@@ -53,31 +57,24 @@ def serve(
     from taplogs.backend.app import create_app
     from taplogs.backend.keys import ApiKeys
     from taplogs.backend.ratelimit import RateLimit
-    from taplogs.backend.server import serve_forever
+    from taplogs.backend.server import BackendServer, serve_forever
     from taplogs.sources.sqlite import SqliteStore
 
     session = Session(context.obj, SourceOptions(), display)
     output = session.output  # where it is closed, that is told before a key is made that nobody would see
     host, port = _address(listen)
     limit = RateLimit.parse(rate) if rate else None
-    with _database(store) as path:
-        entries = SqliteStore(path)
+    with _database(store) as path, closing(SqliteStore(path)) as entries:
         keys = ApiKeys(entries.database)
-        for file in load or []:
-            _load(session, entries, file)
         if revoke_key:
             _revoke(session, keys, revoke_key)
         _refuse_open_door(keys, host, new_key=new_key)
         application = create_app(entries, keys=keys, rate_limit=limit)
-        drained = serve_forever(
-            application,
-            host=host,
-            port=port,
-            threads=threads,
+        with closing(BackendServer(application, host=host, port=port, threads=threads)) as server:
+            for file in load or []:
+                _load(session, entries, file)
             # Only a server that listens makes a key: one that nobody was shown could never be used.
-            ready=lambda url: _announce(session, output, url, _key(keys, wanted=new_key)),
-        )
-        entries.close()
+            drained = serve_forever(server, lambda url: _announce(session, output, url, _key(keys, wanted=new_key)))
     if not drained:
         raise TaplogsError("stopped, but not every running request could be answered in time")
     session.notice("stopped")
@@ -99,7 +96,7 @@ def _database(store: Path | None) -> Iterator[Path]:
         yield Path(folder) / "logs.sqlite"
 
 
-def _load(session: Session, entries: Any, file: Path) -> None:
+def _load(session: Session, entries: "SqliteStore", file: Path) -> None:
     from taplogs.backend.load import load_file
 
     report = load_file(entries, file)
@@ -112,14 +109,14 @@ def _load(session: Session, entries: Any, file: Path) -> None:
         session.notice(f"  … and {report.refused_total - len(report.refused):,} more")
 
 
-def _revoke(session: Session, keys: Any, masked: str) -> None:
+def _revoke(session: Session, keys: "ApiKeys", masked: str) -> None:
     if not keys.revoke(masked):
         known = ", ".join(key.masked for key in keys.listed()) or "none"
         raise UsageError(f"there is no active key {masked!r}", f"keys of this store: {known}")
     session.notice(f"{masked} is refused from now on")
 
 
-def _refuse_open_door(keys: Any, host: str, *, new_key: bool) -> None:
+def _refuse_open_door(keys: "ApiKeys", host: str, *, new_key: bool) -> None:
     """Raise AuthenticationError where others could reach a backend for which nobody has a key."""
     if not new_key and not keys.any_active() and not is_loopback(host):
         raise AuthenticationError(
@@ -128,9 +125,9 @@ def _refuse_open_door(keys: Any, host: str, *, new_key: bool) -> None:
         )
 
 
-def _key(keys: Any, *, wanted: bool) -> str | None:
+def _key(keys: "ApiKeys", *, wanted: bool) -> str | None:
     """Return a new key, where one is wanted or none exists yet."""
-    return str(keys.create()) if wanted or not keys.any_active() else None
+    return keys.create() if wanted or not keys.any_active() else None
 
 
 def _announce(session: Session, output: Output, url: str, key: str | None) -> None:

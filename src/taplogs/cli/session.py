@@ -50,7 +50,8 @@ class Session:
     @cached_property
     def zone(self) -> tzinfo:
         """The time zone that times are read and shown in."""
-        return time_zone(self.settings.get("tz"), self.runtime.environ)
+        found = self.settings.resolve("tz")
+        return time_zone(found.value, found.origin, self.runtime.environ)
 
     @cached_property
     def templates(self) -> EndpointTemplates:

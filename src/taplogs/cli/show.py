@@ -71,8 +71,8 @@ def _write(entries: list[LogEntry], form: str, session: Session, *, full: bool) 
     from taplogs.output import documents
 
     if form == "curl":
-        hosts = () if session.is_demo else (session.address.host,)
-        documents.write_curl(entries, session.output, lambda url: may_take_key(url, hosts))
+        origins = () if session.is_demo else (session.address.origin,)
+        documents.write_curl(entries, session.output, lambda url: may_take_key(url, origins))
     else:
         documents.DOCUMENTS[form](entries, session.output)
     session.output.flush()

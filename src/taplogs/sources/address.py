@@ -75,21 +75,17 @@ class BackendAddress(Struct, frozen=True):
             )
 
 
-def may_take_key(url: str, hosts: Collection[str]) -> bool:
+def may_take_key(url: str, origins: Collection[str]) -> bool:
     """Return whether the key may be sent to a URL out of a log entry, which anybody can have written.
 
-    That is the Partner API and `hosts` over https, and this machine.
+    That is the Partner API, `origins` (as `BackendAddress.origin`), and this machine.
     """
     try:
-        parts = urlsplit(url)
-    except ValueError:
+        address = BackendAddress(url.partition("?")[0].partition("#")[0])
+    except ConfigurationError:
         return False
-    host = parts.hostname or ""
-    if parts.username is not None or parts.password is not None or any(character <= " " for character in url):
-        return False
-    if parts.scheme == "https":
-        return host in (_LIVE_HOST, _TEST_HOST, *hosts) or is_loopback(host)
-    return parts.scheme == "http" and is_loopback(host)
+    own = (f"https://{_LIVE_HOST}", f"https://{_TEST_HOST}", *origins)
+    return address.origin in own or is_loopback(address.host)
 
 
 def is_loopback(host: str) -> bool:

@@ -131,7 +131,7 @@ def _remote(
         deadline=deadline,
         retrier=retrier,
         events=surroundings.events,
-        limits=Limits(request=reach.timeout),
+        limits=Limits(silence=reach.timeout, request=reach.timeout),
         user_agent=f"taplogs/{__version__}",
     )
     return RemoteSource(connection, surroundings.events, clock=surroundings.clock, parallel=reach.parallel)
