@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from taplogs.core.decoding import decode_entry, decode_lines
-from taplogs.core.entry import NULL, LogEntry, encode_entry, has_payload, payload_text, url_path
+from taplogs.core.entry import NULL, LogEntry, encode_entries, encode_entry, has_payload, payload_text, url_path
 
 SHAPE = [
     "id",
@@ -109,6 +109,15 @@ def test_lines_of_entries_decode_to_the_same_entries(generated: list[LogEntry]) 
 
 
 @law
+@given(st.lists(entries, max_size=4))
+@example([entry(user_agent="\ud800"), entry()])
+@example([entry(), entry(request_payload=Raw(b"[\n]"))])
+@example([entry(), entry(request_payload=Raw(b"[\r]"))])
+def test_many_entries_are_encoded_as_one_by_one(generated: list[LogEntry]) -> None:
+    assert encode_entries(generated) == b"".join(encode_entry(one) + b"\n" for one in generated)
+
+
+@law
 @given(json_texts)
 @example('{"a\\"b" : [ "\\\\" , "\\\\\\" " ] ,\r\n"c":\t" \\n "}')
 @example('[\n"\\ud800"\n]')
@@ -117,6 +126,7 @@ def test_a_payload_over_several_lines_keeps_its_value_and_its_strings(text: str)
     over_lines = f"\n{text}\r\n"
     line = encode_entry(entry(request_payload=Raw(over_lines.encode()), user_agent=" a \t\n b "))
     assert b"\n" not in line
+    assert b"\r" not in line
     assert json.loads(line)["userAgent"] == " a \t\n b "
     payload = bytes(decode_entry(line).request_payload)
     if len(text) < 1000:

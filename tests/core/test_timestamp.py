@@ -7,8 +7,16 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from core_strategies import instants, instants_between, law
 from hypothesis import example, given
+from hypothesis import strategies as st
 
-from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp, from_epoch, is_canonical, parse_timestamp
+from taplogs.core.timestamp import (
+    are_canonical,
+    ceil_to_millisecond,
+    format_timestamp,
+    from_epoch,
+    is_canonical,
+    parse_timestamp,
+)
 
 
 @law
@@ -113,3 +121,22 @@ def test_rounding_up_gives_the_first_whole_millisecond_not_before(instant: datet
 )
 def test_another_spelling_is_not_canonical(text: str) -> None:
     assert not is_canonical(text)
+
+
+almost_canonical = st.sampled_from(
+    [
+        "2026-11-01T10:00:00.000Z",
+        "2026-11-01T10:00:00.000+",
+        "2026-11-01 10:00:00.000Z",
+        "2026-11-01T10:00:00,000Z",
+        "T",
+    ]
+)
+
+
+@law
+@given(st.lists(almost_canonical, max_size=4))
+@example(["T" * 24, "." * 24, "Z" * 24])
+@example(["2026-11-01T10:00:00.000", "Z2026-11-01T10:00:00.000Z"])
+def test_many_texts_are_canonical_where_each_of_them_is(texts: list[str]) -> None:
+    assert are_canonical(texts) is all(map(is_canonical, texts))
