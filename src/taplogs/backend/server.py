@@ -41,7 +41,7 @@ def serve_forever(server: BackendServer, ready: Callable[[str], None]) -> bool:
     `ready` is called with the server's URL. In another thread than the main one no signal arrives; run the server
     there, and stop it.
     """
-    with _stopped_by_signals(server.stop):
+    with closing(server), _stopped_by_signals(server.stop):
         ready(server.url)
         return server.run()
 
