@@ -27,7 +27,7 @@ def exit_code_of(error: BaseException, runtime: Runtime) -> int:
         return error.code if isinstance(error.code, int) else int(ExitCode.FAILURE)
     known = _translated(error)
     _tell(known, runtime)
-    if "--debug" in runtime.arguments:
+    if "--debug" in runtime.arguments and error is not known and not isinstance(error, TyperException):
         _show_origin(error, runtime)
     if isinstance(error, OSError):
         discard(runtime.out)

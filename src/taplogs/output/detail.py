@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TextIO
 
-import msgspec
 from msgspec import Raw
 from rich.console import Console, Group, RenderableType
 from rich.highlighter import JSONHighlighter
@@ -17,6 +16,7 @@ from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload, payload_text
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.output.har import status_text
+from taplogs.output.json_text import indented
 from taplogs.output.palette import STATUS_COLORS
 from taplogs.output.table import show_latency
 from taplogs.output.terminal import Screen
@@ -107,7 +107,7 @@ class DetailView:
 
     def _body(self, payload: Raw) -> list[RenderableType]:
         is_text = bytes(payload).startswith(b'"')
-        text = payload_text(payload) if is_text else msgspec.json.format(bytes(payload), indent=2).decode("utf-8")
+        text = payload_text(payload) if is_text else indented(bytes(payload)).decode("utf-8")
         lines = text.split("\n")
         shown = lines if self._full else _fold(lines)
         body = Text("\n".join(map(self._clean, shown)), overflow="fold")

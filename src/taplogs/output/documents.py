@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import msgspec
 from msgspec import Raw
 
 from taplogs.core.entry import LogEntry, encode_entry, has_payload, payload_text
 from taplogs.errors import TaplogsError
 from taplogs.output.curl import curl_command
 from taplogs.output.har import har_document
+from taplogs.output.json_text import indented
 from taplogs.output.terminal import Output, harmless_json
 
 Entries = list[LogEntry]
@@ -20,7 +20,7 @@ Entries = list[LogEntry]
 def write_json(entries: Entries, output: Output) -> None:
     """Write each entry as an indented JSON object."""
     for entry in entries:
-        _write_json_text(msgspec.json.format(encode_entry(entry), indent=2), output)
+        _write_json_text(indented(encode_entry(entry)), output)
 
 
 def write_curl(entries: Entries, output: Output, may_take_key: Callable[[str], bool]) -> None:
@@ -68,7 +68,7 @@ def _write_payload(payload: Raw, missing: str, hint: str | None, output: Output)
     if not has_payload(payload):
         raise TaplogsError(missing, hint)
     if not bytes(payload).startswith(b'"'):
-        _write_json_text(msgspec.json.format(bytes(payload), indent=2), output)
+        _write_json_text(indented(bytes(payload)), output)
         return
     text = payload_text(payload)
     if output.screen.is_terminal:

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload
+from taplogs.output.json_text import compact
 
 # The full-width forms are read as their ASCII twins by some spreadsheets; a leading quote is guarded so that the
 # guard can be taken off again without loss.
@@ -53,17 +54,13 @@ def _cell(value: object) -> str:
     if isinstance(value, Raw):
         if not has_payload(value):
             return ""
-        text = _compact(bytes(value))
+        text = compact(bytes(value)).decode("utf-8")
         if _is_number(text):
             return text
     else:
         text = str(value)
     text = guard(text)
     return '"' + text.replace('"', '""') + '"' if re.search(_NEEDS_QUOTES, text) else text
-
-
-def _compact(payload: bytes) -> str:
-    return msgspec.json.format(payload, indent=-1).decode("utf-8")
 
 
 def _is_number(text: str) -> bool:

@@ -11,11 +11,14 @@ from msgspec import Struct
 
 from taplogs.core.apikey import mask_keys
 
-# Characters that Python calls printable and a terminal shows as nothing, or as more than itself: fillers, joiners,
-# variation selectors. Everything else that is dangerous (Cc, Cf, Cs, Co, Zl, Zp) is not printable.
+# Characters that Python calls printable and a terminal shows as nothing, or merged with its neighbours or not, as it
+# likes: fillers, joiners, variation selectors, the letters of flags, skin tones. Everything else that is dangerous (Cc,
+# Cf, Cs, Co, Zl, Zp) is not printable.
 _INVISIBLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
-    + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+    + "".join(
+        map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0x1F1E6, 0x1F200), *range(0x1F3FB, 0x1F400)])
+    )
 )
 
 
