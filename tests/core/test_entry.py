@@ -172,7 +172,6 @@ def test_the_path_of_a_url(url: str, path: str) -> None:
 def test_what_an_entry_tells_about_itself() -> None:
     one = entry(id="b", timestamp="2026-11-01T10:00:00.250Z", status_code=404)
     assert one.instant == datetime(2026, 11, 1, 10, 0, 0, 250_000, tzinfo=UTC)
-    assert one.status_class == "4xx"
     assert one.sort_key < entry(id="c", timestamp="2026-11-01T10:00:00.250Z").sort_key
     assert one.sort_key < entry(id="a", timestamp="2026-11-01T10:00:00.251Z").sort_key
 

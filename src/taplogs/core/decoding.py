@@ -46,17 +46,12 @@ _T = TypeVar("_T")
 
 
 class MalformedBody(ValueError):
-    """A body that does not hold entries.
-
-    `truncated`: it stops in the middle, so asking again may help. `line`: where the fault is in JSON Lines, counted
-    from 1 at the start of the chunk.
-    """
+    """A body that does not hold entries. `truncated`: it stops in the middle, so asking again may help."""
 
     def __init__(self, reason: str, *, truncated: bool = False) -> None:
         self.reason = reason if len(reason) <= 500 else f"{reason[:500]}…"
         super().__init__(self.reason)
         self.truncated = truncated
-        self.line: int | None = None
 
 
 class Page(Struct, frozen=True):
@@ -125,19 +120,7 @@ def decode_lines(chunk: bytes) -> list[LogEntry]:
     try:
         return _canonical(_entry_decoder.decode_lines(chunk), chunk)
     except _NOT_STRICT:
-        return _line_by_line(chunk)
-
-
-def _line_by_line(chunk: bytes) -> list[LogEntry]:
-    entries = []
-    for number, line in enumerate(chunk.split(b"\n"), 1):
-        if line.strip():
-            try:
-                entries.append(decode_entry(line))
-            except MalformedBody as error:
-                error.line = number
-                raise
-    return entries
+        return [decode_entry(line) for line in chunk.split(b"\n") if line.strip()]
 
 
 def decode_trailer(line: bytes) -> Trailer | None:

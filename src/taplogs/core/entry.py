@@ -47,11 +47,6 @@ class LogEntry(Struct, frozen=True, rename="camel", gc=False):
         return parse_timestamp(self.timestamp)
 
     @property
-    def status_class(self) -> str:
-        """`2xx`, `4xx`, …"""
-        return f"{self.status_code // 100}xx"
-
-    @property
     def path(self) -> str:
         """The path of the request URL, without query and fragment; the whole text where it is not a URL."""
         return url_path(self.request_url)
@@ -105,13 +100,18 @@ def has_payload(payload: Raw) -> bool:
     return bytes(payload) != b"null"
 
 
+def is_text(payload: Raw) -> bool:
+    """Return whether `payload` is a JSON string: a body that was not JSON, kept as its text."""
+    return bytes(payload).startswith(b'"')
+
+
 def payload_text(payload: Raw) -> str:
     """Return a payload as people read it: a JSON string as its text, anything else as JSON without needless escapes.
 
     Only strings are looked into, so that numbers stay as they were sent and no depth of nesting is too deep.
     """
     text = bytes(payload).decode("utf-8")
-    if text.startswith('"'):
+    if is_text(payload):
         return str(json.loads(text))
     return _JSON_STRING.sub(_without_escapes, text) if "\\" in text else text
 

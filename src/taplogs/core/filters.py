@@ -19,7 +19,6 @@ from taplogs.core.entry import LogEntry, has_payload, payload_text
 from taplogs.errors import UsageError
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
-STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 @dataclass(frozen=True)

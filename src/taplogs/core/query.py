@@ -77,8 +77,8 @@ class LogQuery(Struct, frozen=True, dict=True):
     def _checks(self) -> list[Callable[[LogEntry], bool]]:
         checks: list[Callable[[LogEntry], bool]] = [filter_.matches for filter_ in self.filters]
         if self.window != UNBOUNDED:
-            since, until = self.window.since_text, self.window.until_text or "~"
-            checks.insert(0, lambda entry: since <= entry.timestamp < until)
+            contains = self.window.contains
+            checks.insert(0, lambda entry: contains(entry.timestamp))
         return checks
 
     @property

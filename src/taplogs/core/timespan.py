@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -32,7 +33,7 @@ _EPOCH = r"@(-?[0-9]{1,14}(?:\.[0-9]{1,9})?)\Z"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Window(Struct, frozen=True):
+class Window(Struct, frozen=True, dict=True):
     """A half-open span `[since, until)` of aware UTC instants; None is no bound."""
 
     since: datetime | None = None
@@ -40,16 +41,14 @@ class Window(Struct, frozen=True):
 
     def contains(self, timestamp: str) -> bool:
         """Return whether a canonical timestamp lies within the window."""
-        return (self.since is None or timestamp >= self.since_text) and (
-            self.until is None or timestamp < self.until_text
-        )
+        return self.since_text <= timestamp and (self.until is None or timestamp < self.until_text)
 
-    @property
+    @cached_property
     def since_text(self) -> str:
         """The lower bound as a canonical timestamp, rounded up to the millisecond; empty without one."""
         return format_timestamp(ceil_to_millisecond(self.since)) if self.since else ""
 
-    @property
+    @cached_property
     def until_text(self) -> str:
         """The upper bound as a canonical timestamp, rounded up to the millisecond; empty without one."""
         return format_timestamp(ceil_to_millisecond(self.until)) if self.until else ""

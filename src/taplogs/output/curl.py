@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from taplogs.core.entry import LogEntry, has_payload, payload_text
+from taplogs.core.entry import LogEntry, has_payload, is_text, payload_text
 from taplogs.output.terminal import harmless
 
 _AUTHORIZATION = '--header "Authorization: Bearer $TAPLOGS_API_KEY"'
@@ -32,16 +32,11 @@ def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -
     if entry.user_agent:
         parts.append(f"--user-agent {quote(entry.user_agent)}")
     if has_payload(entry.request_payload):
-        is_text = bytes(entry.request_payload).startswith(b'"')
-        if not is_text:
+        if not is_text(entry.request_payload):
             parts.append("--header 'Content-Type: application/json'")
         parts.append(f"--data-raw {quote(payload_text(entry.request_payload))}")
     command = " \\\n  ".join(parts)
-    return (
-        command
-        if with_key
-        else f"{command}\n# not the Partner API's host, so without your key; to send it: {_AUTHORIZATION}"
-    )
+    return command if with_key else f"{command}\n{_WITHOUT_KEY}"
 
 
 def shell_word(text: str, *, ascii_only: bool = False) -> str:

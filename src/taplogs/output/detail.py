@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from taplogs.core.endpoint import EndpointTemplates
-from taplogs.core.entry import LogEntry, has_payload, payload_text
+from taplogs.core.entry import LogEntry, has_payload, is_text, payload_text
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.output.har import status_text
 from taplogs.output.json_text import indented
@@ -106,12 +106,11 @@ class DetailView:
         return Group(first, Text(), *self._body(payload))
 
     def _body(self, payload: Raw) -> list[RenderableType]:
-        is_text = bytes(payload).startswith(b'"')
-        text = payload_text(payload) if is_text else indented(bytes(payload)).decode("utf-8")
+        text = payload_text(payload) if is_text(payload) else indented(bytes(payload)).decode("utf-8")
         lines = text.split("\n")
         shown = lines if self._full else _fold(lines)
         body = Text("\n".join(map(self._clean, shown)), overflow="fold")
-        if not is_text:
+        if not is_text(payload):
             JSONHighlighter().highlight(body)
         if shown is lines:
             return [body]

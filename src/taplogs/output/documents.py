@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Raw
 
-from taplogs.core.entry import LogEntry, encode_entry, has_payload, payload_text
+from taplogs.core.entry import LogEntry, encode_entry, has_payload, is_text, payload_text
 from taplogs.errors import TaplogsError
 from taplogs.output.curl import curl_command
 from taplogs.output.har import har_document
@@ -67,7 +67,7 @@ def _write_payload(payload: Raw, missing: str, hint: str | None, output: Output)
     """Write JSON indented, and a payload that is text as that text."""
     if not has_payload(payload):
         raise TaplogsError(missing, hint)
-    if not bytes(payload).startswith(b'"'):
+    if not is_text(payload):
         _write_json_text(indented(bytes(payload)), output)
         return
     text = payload_text(payload)

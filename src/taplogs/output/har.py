@@ -7,8 +7,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import Raw
+
 from taplogs import __version__
-from taplogs.core.entry import LogEntry, has_payload, payload_text
+from taplogs.core.entry import LogEntry, has_payload, is_text, payload_text
 
 _UNKNOWN = -1
 
@@ -95,5 +97,5 @@ def _query(url: str) -> list[tuple[str, str]]:
         return []
 
 
-def _mime_type(payload: object) -> str:
-    return "text/plain" if bytes(payload).startswith(b'"') else "application/json"  # type: ignore[call-overload]
+def _mime_type(payload: Raw) -> str:
+    return "text/plain" if is_text(payload) else "application/json"

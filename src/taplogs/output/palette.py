@@ -11,5 +11,4 @@ STATUS_COLORS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
 """The same for rich."""
 
 ERROR_STYLE = "1;31"
-WARNING_STYLE = "1;33"
 HINT_STYLE = "1;36"
