@@ -1,0 +1,25 @@
+"""Fill a new store with the demo's entries: PATH NUMBER."""
+
+import sys
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from taplogs.backend.sample import sample_entries
+from taplogs.sources.sqlite import SqliteStore
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def main() -> None:
+    """Store so many entries, the first ones of a year."""
+    path, number = sys.argv[1:]
+    store = SqliteStore(Path(path))
+    added = store.add(islice(sample_entries(START, START.replace(year=START.year + 1)), int(number)))
+    store.close()
+    if added != int(number):
+        sys.exit(f"a year has no more than {added} entries")
+
+
+if __name__ == "__main__":
+    main()

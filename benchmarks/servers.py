@@ -1,0 +1,72 @@
+"""The backends that are measured against: processes of their own on the loopback interface."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from environments import Environments
+from measure import Command, CommandFailed, output_of
+
+_STOP_SECONDS = 20
+
+
+def filled_store(environments: Environments, scratch: Path, entries: int) -> Path:
+    """Return a store with so many of the demo's entries, made when it is first asked for."""
+    path = scratch / f"{entries}.sqlite"
+    if not path.exists():
+        output_of(environments.script("fill_store.py", str(path), str(entries)))
+    return path
+
+
+@contextmanager
+def reference_backend(environments: Environments, store: Path) -> Iterator[dict[str, str]]:
+    """Run `taplogs serve`; give the variables with its URL and key."""
+    command = environments.command("serve", "--store", str(store), "--listen", "127.0.0.1:0", "--new-key")
+    with _running(command, 2) as lines:
+        yield dict(line.removeprefix("export ").split("=", 1) for line in map(_unquoted, lines))
+
+
+@contextmanager
+def late_backend(environments: Environments, store: Path, milliseconds: int) -> Iterator[str]:
+    """Run a backend that knows pages only and sends each so late; give its base URL."""
+    with _running(environments.script("late_backend.py", str(store), str(milliseconds)), 1) as lines:
+        yield lines[0]
+
+
+@contextmanager
+def _running(command: Command, announced: int) -> Iterator[list[str]]:
+    """Run a server, give the lines that it announces itself with, and stop it in the end, whatever happens."""
+    with TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command.argv,
+            env=command.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then stops the server
+        )
+        with process:
+            try:
+                assert process.stdout
+                lines = [process.stdout.readline().strip() for _ in range(announced)]
+                if not all(lines):
+                    code = process.wait(_STOP_SECONDS)
+                    errors.seek(0)
+                    raise CommandFailed(command.argv, code, errors.read().decode("utf-8", "replace"))
+                yield lines
+            finally:
+                process.terminate()
+                try:
+                    process.wait(_STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+def _unquoted(line: str) -> str:
+    return " ".join(shlex.split(line))
