@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyte
 
@@ -31,6 +31,8 @@ from serving import Backend, log_entry, payload
 from taplogs.__main__ import run_safely
 from taplogs.cli.runtime import Runtime
 from taplogs.core.entry import LogEntry
+
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"  # no run within this process asks a real one
 
 KEY = "sk_test_" + "Canary7" * 3 + "Z"
 TESTS = Path(__file__).parent
@@ -278,8 +280,3 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
         time.sleep(0.01)
-
-
-def read_line(stream: IO[bytes] | None) -> str:
-    assert stream is not None
-    return stream.readline().decode()

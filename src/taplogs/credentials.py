@@ -48,8 +48,8 @@ class Keyring:
             text: str | None = _within_time(lambda: _system_keyring().get_password(_SERVICE, origin))
         except NoKeyringError:
             return None
-        except TaplogsError:
-            raise
+        except TaplogsError as error:
+            raise AuthenticationError(error.message, error.hint) from None
         except Exception as error:  # noqa: BLE001 - a keyring's backend is anybody's and raises what it likes
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise AuthenticationError(

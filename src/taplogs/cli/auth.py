@@ -124,8 +124,18 @@ def _read_key(session: Session) -> str:
     if stdin is None:
         raise AuthenticationError("there is no standard input to read the key from", f"set {KEY_VARIABLE} instead")
     if stdin.isatty():
-        return str(typer.prompt("API key", hide_input=True, err=True))
+        return _typed_key()
     return stdin.readline(1000)
+
+
+def _typed_key() -> str:
+    """Ask at the terminal. Not by typer.prompt: what is typed before it turns the echo off is shown, and lost."""
+    from getpass import getpass
+
+    try:
+        return getpass("API key: ")
+    except EOFError:
+        return ""
 
 
 def _ask_backend(session: Session, key: ApiKey) -> None:

@@ -1,0 +1,103 @@
+"""Progress: only on a terminal, only for work that takes long, and gone at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from command import KEY, Command
+from faulty_server import FaultyServer, page, reply
+from serving import log_entry
+from taplogs.core.entry import LogEntry
+from taplogs.output.progress import Progress
+
+BATCH = [log_entry()] * 100
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_short_work_shows_nothing() -> None:
+    written: list[str] = []
+    progress = Progress(written.append, Clock(), 80)
+    assert len(list(progress.follow(iter([BATCH, BATCH])))) == 2
+    assert written == []
+
+
+def test_long_work_shows_a_line_that_is_rewritten_and_gone_at_the_end() -> None:
+    written: list[str] = []
+    clock = Clock()
+    progress = Progress(written.append, clock, 80)
+    progress.total = 400
+
+    def batches() -> Iterator[list[LogEntry]]:
+        for _ in range(4):
+            clock.now += 0.5
+            yield BATCH
+
+    list(progress.follow(batches()))
+    assert written == [
+        "\r\x1b[K200 of 400 entries, 200/s, 1 s left",
+        "\r\x1b[K300 of 400 entries, 200/s, 0 s left",
+        "\r\x1b[K400 of 400 entries, 200/s, 0 s left",
+        "\r\x1b[K",
+    ]
+
+
+def test_the_line_is_gone_when_the_work_fails() -> None:
+    written: list[str] = []
+    clock = Clock()
+    progress = Progress(written.append, clock, 80)
+
+    def batches() -> Iterator[list[LogEntry]]:
+        clock.now = 2.0
+        yield BATCH
+        raise OSError
+
+    with pytest.raises(OSError):
+        list(progress.follow(batches()))
+    assert written[-1] == "\r\x1b[K"
+
+
+@pytest.mark.parametrize(
+    ("total", "seconds", "line"),
+    [
+        (None, 2.0, "100 entries, 50/s"),
+        (50, 2.0, "100 entries, 50/s"),
+        (100, 0.0, "100 of 100 entries, 0/s, 0 s left"),
+        (1_000_000, 10.0, "100 of 1,000,000 entries, 10/s, 1666 min 30 s left"),
+    ],
+)
+def test_the_line_says_how_far_the_work_is(total: int | None, seconds: float, line: str) -> None:
+    written: list[str] = []
+    progress = Progress(written.append, Clock(), 80)
+    list(progress.follow([BATCH]))
+    progress.total = total
+    assert progress.line(seconds) == line
+
+
+def test_on_a_terminal_it_is_seen_while_data_goes_elsewhere(taplogs: Command) -> None:
+    first = reply(page([log_entry(2)], totalLogs=2, nextCursor="next"))
+    second = reply(page([log_entry(1)], totalLogs=2))
+    with FaultyServer([first], [1.2, second]) as server, (taplogs.folder / "out").open("wb") as out:
+        env = {"TAPLOGS_BASE_URL": server.url, "TAPLOGS_API_KEY": KEY}
+        shown = taplogs.on_terminal("list", "-n", "0", env=env, stdout=out)
+    assert b"2 of 2 entries" in shown.raw
+    assert shown.lines == []
+    assert (taplogs.folder / "out").read_bytes().count(b"\n") == 2
+
+
+def test_beside_a_table_there_is_none(taplogs: Command) -> None:
+    first = reply(page([log_entry(2)], totalLogs=2, nextCursor="next"))
+    with FaultyServer([first], [1.2, reply(page([log_entry(1)], totalLogs=2))]) as server:
+        shown = taplogs.on_terminal("list", "-n", "0", env={"TAPLOGS_BASE_URL": server.url, "TAPLOGS_API_KEY": KEY})
+    assert b"of 2 entries" not in shown.raw
+    assert len(shown.lines) == 3
