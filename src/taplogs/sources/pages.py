@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,8 +16,6 @@ from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError
 from taplogs.sources.connection import Parameters
 from taplogs.sources.parameters import backend_parameters
-
-MILLISECOND = timedelta(milliseconds=1)
 
 MOST_PER_PAGE = 1000
 """What the contract allows."""
@@ -38,20 +36,24 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
 
     The window's upper bound is frozen with the first reply, so that entries which arrive meanwhile move nothing.
     Entries that a page repeats from the one before are dropped. Raises BackendError for a backend that goes in
-    circles.
+    circles: each page is compared with the one before and with the last whose number is a power of two, which finds
+    a circle of any length (Brent 1980).
     """
     paging: Parameters = [("perPage", str(size))]
-    number, received, previous = 1, 0, frozenset[str]()
+    number, given, announced = 1, 0, 0
+    before = anchor = _Mark(frozenset(), None)
     while True:
         page = fetch([*backend_parameters(query), *paging])
         if number == 1:
+            announced = page.total or 0
             query = query.within(frozen(query.window, query.order, page))
-        received += len(page.entries)
-        fresh = [entry for entry in page.entries if entry.id not in previous]
+        mark = _Mark(frozenset(entry.id for entry in page.entries), page.next_cursor)
+        fresh = [entry for entry in page.entries if entry.id not in before.ids]
+        given += len(fresh)
         by_cursor = paging[-1][0] == "cursor"
-        ended = not page.entries or _is_past(query, page) or _was_last(page, number, received, size, by_cursor)
-        if page.entries and not fresh:
-            if page.next_cursor is not None or (page.total is not None and received <= page.total):
+        ended = _is_past(query, page) or _was_last(page, number, given, size, by_cursor)
+        if number > 1 and (mark.repeats(before) or mark.repeats(anchor)):
+            if page.entries and (page.next_cursor is not None or fresh or given < announced):
                 raise BackendError(
                     "the backend sent the same page twice, so the listing cannot be completed",
                     "narrow the window with --since and --until, or ask for fewer entries with --limit",
@@ -60,38 +62,68 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
         yield Progress(fresh, page, more=not ended)
         if ended:
             return
-        previous = frozenset(entry.id for entry in page.entries)
+        before = mark
+        anchor = anchor if number & (number - 1) else mark
         number += 1
         if page.next_cursor is None:
             paging = [("perPage", str(size)), ("pageNumber", str(number))]
         else:
-            left = (page.total or 0) - received
+            left = (page.total or 0) - given
             wanted = left if size < left <= min(2 * size, MOST_PER_PAGE) else size  # no short page at the end
             paging = [("perPage", str(wanted)), ("cursor", page.next_cursor)]
 
 
 def frozen(window: Window, order: Order, page: Page) -> Window:
-    """Return `window` with an upper bound: its own, or the server's time when it sent its first page."""
+    """Return `window` with an upper bound: its own, or the server's time when it sent its first page.
+
+    Newest first it is no earlier than the newest entry, which the backend may have dated by another clock: a bound
+    within the first page would move the pages that follow.
+    """
     if window.until is not None:
         return window
-    if page.server_time is not None:
-        return replace(window, until=parse_timestamp(page.server_time) + MILLISECOND)
+    moments = [parse_timestamp(page.server_time)] if page.server_time is not None else []
     if order is Order.NEWEST_FIRST and page.entries:
-        return replace(window, until=max(entry.instant for entry in page.entries) + MILLISECOND)
-    return window
+        moments.append(parse_timestamp(max(entry.timestamp for entry in page.entries)))
+    return replace(window, until=just_after(max(moments))) if moments else window
 
 
-def _was_last(page: Page, number: int, received: int, size: int, by_cursor: bool) -> bool:
-    """Return whether nothing follows. Without cursor and total only an empty page says so: `size` may be capped."""
-    if page.next_cursor is not None or by_cursor:
-        return page.next_cursor is None
+def just_after(instant: datetime) -> datetime | None:
+    """Return the next millisecond, the bound that still admits `instant`; None where time ends: nothing is later."""
+    try:
+        return instant + timedelta(milliseconds=1)
+    except OverflowError:
+        return None
+
+
+class _Mark(Struct, frozen=True):
+    """What a page is known by again: its entries or, without any, where it says to go on."""
+
+    ids: frozenset[str]
+    next_cursor: str | None
+
+    def repeats(self, other: _Mark) -> bool:
+        """Return whether this page brings nothing beyond `other`."""
+        return self.ids <= other.ids if self.ids else self.next_cursor == other.next_cursor
+
+
+def _was_last(page: Page, number: int, given: int, size: int, by_cursor: bool) -> bool:
+    """Return whether nothing follows. A page with a cursor may be empty: a backend may filter what it has read.
+
+    Without cursor and total only an empty page says that it was the last: `size` may be capped.
+    """
+    if page.next_cursor is not None:
+        return False
+    if by_cursor or not page.entries:
+        return True
     if page.total is not None:
-        return received >= page.total
+        return given >= page.total
     return number == 1 and page.server_time is not None and len(page.entries) < size
 
 
 def _is_past(query: LogQuery, page: Page) -> bool:
     """Return whether a whole page lies beyond the window: the backend ignores the bound, and goes on for ever."""
+    if not page.entries:
+        return False
     if query.order is Order.NEWEST_FIRST:
         return query.window.since is not None and all(e.timestamp < query.window.since_text for e in page.entries)
     return query.window.until is not None and all(e.timestamp >= query.window.until_text for e in page.entries)

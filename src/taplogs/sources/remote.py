@@ -18,7 +18,7 @@ from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
 from taplogs.sources.connection import Connection, Parameters
-from taplogs.sources.pages import MILLISECOND, MOST_PER_PAGE, Progress, frozen, pages
+from taplogs.sources.pages import MOST_PER_PAGE, Progress, frozen, just_after, pages
 from taplogs.sources.parameters import is_exact
 from taplogs.sources.protocol import SourceEvents
 from taplogs.sources.slices import cut, read_in_parallel
@@ -82,13 +82,15 @@ class RemoteSource:
         """Return how many entries match, or None where a filter is not the backend's own."""
         if not is_exact(query):
             return None
-        return next(pages(replace(query, payloads=False), self._fetch_page, 1)).page.total
+        page = next(pages(replace(query, payloads=False), self._fetch_page, 1)).page
+        return page.total if all(map(query.matches, page.entries)) else None
 
     def now(self) -> datetime:
         """Return the backend's time, aware, in UTC: this machine's corrected by the skew between the two."""
         if self._skew is None:
             next(pages(LogQuery(payloads=False), self._fetch_page, 1))
-        return self._clock() + (self._skew or timedelta())
+            self._skew = self._skew or timedelta()  # a backend that does not tell its time is not asked again
+        return self._clock() + self._skew
 
     def close(self) -> None:
         """Close all connections."""
@@ -98,8 +100,9 @@ class RemoteSource:
         size = _page_size(query)
         paging = pages(query, self._fetch_page, size)
         first = next(paging)
+        _refuse_other_order(query.order, first.entries)
         if first.page.total is not None and is_exact(query):
-            self._events.expect(min(first.page.total, query.limit or first.page.total))
+            self._events.expect(first.page.total if query.limit is None else min(first.page.total, query.limit))
         yield first.entries
         if not first.more:
             return
@@ -112,7 +115,7 @@ class RemoteSource:
     def _is_long(self, query: LogQuery, first: Progress) -> bool:
         wanted = query.limit if query.limit is not None else first.page.total
         enough = wanted is None or wanted > _PAGES_PER_SLICE * len(first.entries)
-        return enough and first.entries[0].timestamp != first.entries[-1].timestamp
+        return enough and bool(first.entries) and _goes_on_in_time(query.order, first.entries)
 
     def _rest(
         self, query: LogQuery, first: Progress, paging: Iterator[Progress], size: int
@@ -122,34 +125,28 @@ class RemoteSource:
         Slices hide how long each page is on its way. A stream has no such pauses, and one costs both sides least.
         """
         window = self._window_beyond(query, first)
-        if window.since is not None and window.until is not None and window.since >= window.until:
+        if _is_empty(window):
             return
         if self._streams:
             try:
-                yield from _unseen(first.entries, self._stream(query.within(window)))
+                yield from _unseen(first.entries, stream_entries(self._connection, query.within(window)))
             except StreamsRefused:
                 self._streams = False
             else:
                 return
-        if self._parallel == 1:
-            for progress in paging:
-                yield progress.entries
-        else:
-            yield from _unseen(first.entries, self._slices(query, window, first, size))
-
-    def _stream(self, query: LogQuery) -> Generator[list[LogEntry], None, None]:
-        within = LogQuery(window=query.window)  # a backend may ignore the bounds
-        for batch in stream_entries(self._connection, query):
-            yield within.select(batch)
+        if self._parallel > 1 and self._keeps_to(query.within(window)):
+            window = replace(window, since=window.since or self._oldest(query))
+            if window.since is not None and window.until is not None and not _is_empty(window):
+                yield from _unseen(first.entries, self._slices(query, window, first, size))
+                return
+        for progress in paging:
+            yield progress.entries
 
     def _slices(
         self, query: LogQuery, window: Window, first: Progress, size: int
     ) -> Generator[list[LogEntry], None, None]:
-        window = replace(window, since=window.since or self._oldest(query))
-        if window.since is None or window.until is None:
-            return
-        remaining = (first.page.total or _MOST_SLICES * size) - len(first.entries)
-        pieces = min(_MOST_SLICES, max(2 * self._parallel, ceil(remaining / (size * _PAGES_PER_SLICE))))
+        pieces = ceil(_remaining(first, window) / (size * _PAGES_PER_SLICE))
+        pieces = min(_MOST_SLICES, max(2 * self._parallel, pieces))
         yield from read_in_parallel(
             cut(window, pieces, query.order),
             lambda piece: self._read_slice(query.within(piece), size),
@@ -161,9 +158,15 @@ class RemoteSource:
         last = first.entries[-1].instant
         if query.order is Order.OLDEST_FIRST:
             return Window(last, frozen(query.window, query.order, first.page).until or self._clock())
-        return Window(query.window.since, last + MILLISECOND)
+        return Window(query.window.since, just_after(last))
+
+    def _keeps_to(self, query: LogQuery) -> bool:
+        """Return whether the backend heeds the window, beyond which there are entries: else slices are all alike."""
+        entries = next(pages(replace(query, payloads=False), self._fetch_page, 1)).page.entries
+        return all(query.window.contains(entry.timestamp) for entry in entries)
 
     def _oldest(self, query: LogQuery) -> datetime | None:
+        """Return when the oldest entry was made; that of the newest, from a backend that knows one order only."""
         probe = replace(query, order=Order.OLDEST_FIRST, payloads=False)
         entries = next(pages(probe, self._fetch_page, 1)).page.entries
         return entries[0].instant if entries else None
@@ -195,6 +198,37 @@ class RemoteSource:
             )
 
 
+def _refuse_other_order(order: Order, entries: list[LogEntry]) -> None:
+    """Raise BackendError for a page wholly in the other order: its end is where the listing ought to begin."""
+    other = Order.NEWEST_FIRST if order is Order.OLDEST_FIRST else Order.OLDEST_FIRST
+    if entries and _goes_on_in_time(other, entries):
+        wanted, sent = ("oldest", "newest") if order is Order.OLDEST_FIRST else ("newest", "oldest")
+        raise BackendError(
+            f"the backend was asked for the {wanted} entries first and sends the {sent} first",
+            "it does not know the parameter 'order' of the contract",
+        )
+
+
+def _goes_on_in_time(order: Order, entries: list[LogEntry]) -> bool:
+    """Return whether `entries` are sorted by time and not all of one: what follows them lies beyond their last."""
+    times = [entry.timestamp for entry in entries]
+    return times[0] != times[-1] and times == sorted(times, reverse=order is Order.NEWEST_FIRST)
+
+
+def _remaining(first: Progress, window: Window) -> float:
+    """Return how many entries follow the first page: the backend tells, or they are as dense as the page is."""
+    if first.page.total is not None:
+        return first.page.total - len(first.entries)
+    if window.since is None or window.until is None:
+        return 0.0
+    span = abs(first.entries[-1].instant - first.entries[0].instant)
+    return len(first.entries) * ((window.until - window.since) / span)
+
+
+def _is_empty(window: Window) -> bool:
+    return window.since is not None and window.until is not None and window.since >= window.until
+
+
 def _page_size(query: LogQuery) -> int:
     if query.limit is not None and is_exact(query):
         return max(1, min(query.limit, MOST_PER_PAGE))
@@ -209,7 +243,4 @@ def _unseen(
     seen = {entry.id for entry in first if entry.timestamp == last}
     with closing(batches):
         for batch in batches:
-            if batch and batch[0].timestamp == last:
-                yield [entry for entry in batch if entry.id not in seen]
-            else:
-                yield batch
+            yield [entry for entry in batch if entry.id not in seen]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import httpx
 from msgspec.structs import replace
@@ -12,9 +12,10 @@ from taplogs.core.decoding import MalformedBody, decode_lines, decode_trailer
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
+from taplogs.errors import BackendError
 from taplogs.sources.body import MEBIBYTE, whole_lines
 from taplogs.sources.connection import JSON, NDJSON, Connection, body_chunks
-from taplogs.sources.pages import MILLISECOND
+from taplogs.sources.pages import just_after
 from taplogs.sources.parameters import backend_parameters
 from taplogs.sources.retry import TransientFault
 
@@ -23,18 +24,20 @@ class StreamsRefused(Exception):
     """The backend answers with pages where it was asked for a stream."""
 
 
-def stream_entries(connection: Connection, query: LogQuery) -> Iterator[list[LogEntry]]:
+def stream_entries(connection: Connection, query: LogQuery) -> Generator[list[LogEntry], None, None]:
     """Yield the entries of the query's window in batches, each entry once, also when the stream breaks.
 
     The order is total, so a broken stream goes on at its last timestamp, and the entries of that timestamp which
-    were already given are dropped. Raises StreamsRefused before anything is given, and BackendError.
+    were already given are dropped, as is what a backend sends beyond the window. Raises StreamsRefused before
+    anything is given, and BackendError.
     """
     rest, seam = query, frozenset[str]()
     failures = 0
     while True:
+        within = LogQuery(window=rest.window)
         try:
             for batch in _one_stream(connection, rest):
-                fresh = [entry for entry in batch if entry.id not in seam] if seam else batch
+                fresh = [entry for entry in within.select(batch) if entry.id not in seam]
                 if fresh:
                     failures = 0
                     rest, seam = _after(rest, fresh, seam)
@@ -42,6 +45,11 @@ def stream_entries(connection: Connection, query: LogQuery) -> Iterator[list[Log
         except TransientFault as fault:
             failures += 1
             connection.retrier.wait(fault, failures)
+        except StreamsRefused:
+            if rest is query:
+                raise
+            failures += 1
+            connection.retrier.wait(TransientFault(BackendError("the backend broke off and streams no more")), failures)
         else:
             return
 
@@ -52,7 +60,7 @@ def _after(query: LogQuery, batch: list[LogEntry], seam: frozenset[str]) -> tupl
     if batch[0].timestamp == last.timestamp:
         ids |= seam
     if query.order is Order.NEWEST_FIRST:
-        return query.within(replace(query.window, until=last.instant + MILLISECOND)), ids
+        return query.within(replace(query.window, until=just_after(last.instant))), ids
     return query.within(Window(last.instant, query.window.until)), ids
 
 
