@@ -7,7 +7,8 @@ import re
 from taplogs.errors import AuthenticationError
 
 _KEY = r"sk_(live|test)_[0-9A-Za-z]{22}"
-_KEY_IN_TEXT = r"sk_(live|test)_[0-9A-Za-z]{18,}"
+_KEY_IN_TEXT = r"sk_(live|test)_[0-9A-Za-z]{5,}"
+"""A key, or the beginning of one: messages of others are cut short, perhaps in the middle of a key."""
 
 
 class ApiKey:
