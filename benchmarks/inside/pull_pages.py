@@ -1,6 +1,8 @@
-"""Read everything from a backend, and print the seconds that it took: URL SLICES NUMBER."""
+"""Read everything from a backend; print the seconds it took and the peak of memory as JSON: URL SLICES NUMBER."""
 
+import json
 import random
+import resource
 import sys
 import time
 from datetime import UTC, datetime
@@ -33,7 +35,9 @@ def main() -> None:
     source = open_backend(address, KEY, Reach(parallel=int(slices)), surroundings)
     start = time.perf_counter()
     read = sum(map(len, source.batches(LogQuery())))
-    print(time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({"seconds": seconds, "peak_bytes": peak}))
     source.close()
     if read != int(number):
         sys.exit(f"{read} entries, not {number}")
