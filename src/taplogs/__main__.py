@@ -35,8 +35,6 @@ def _told_version() -> bool:
 
 def run_safely(runtime: Runtime) -> int:
     """Run a command; whatever goes wrong is told on standard error, never as a traceback. Return the exit code."""
-    from taplogs.cli.failure import exit_code_of
-
     try:
         from taplogs.cli.app import run as run_command
 
@@ -44,6 +42,8 @@ def run_safely(runtime: Runtime) -> int:
         if runtime.out is not None:
             runtime.out.flush()
     except BaseException as error:  # noqa: BLE001 - the one place where every error becomes words
+        from taplogs.cli.failure import exit_code_of
+
         return exit_code_of(error, runtime)
     return code
 

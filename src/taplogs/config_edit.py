@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable
 
 from taplogs.errors import ConfigurationError, TaplogsError
 from taplogs.settings import Setting
@@ -25,7 +27,8 @@ def set_value(path: Path, setting: Setting, value: Any, profile: str | None) -> 
     table: Any = document
     if profile is not None:
         profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-        table = profiles.setdefault(profile, tomlkit.table())
+        new = tomlkit.inline_table() if isinstance(profiles, InlineTable) else tomlkit.table()
+        table = profiles.setdefault(profile, new)
     table[setting.name] = value
     _replace(path, tomlkit.dumps(document))
 
@@ -36,6 +39,8 @@ def _replace(path: Path, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(text, "utf-8")
+        if target.exists():
+            partial.chmod(stat.S_IMODE(target.stat().st_mode))
         partial.replace(target)
     except OSError as error:
         raise TaplogsError(f"{path} cannot be written: {error.strerror}") from None

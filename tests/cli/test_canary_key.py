@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from command import KEY, Command, Finished, wait_until
+from command import KEY, Command, Finished, sample_entries, wait_until
 from faulty_server import RESET, SILENCE, FaultyServer, Script, error_body, page, reply
 from serving import Backend, log_entry
 
@@ -160,20 +160,24 @@ def broken_environment(folder: Path, module: str) -> str:
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["", "debug"])
 @pytest.mark.parametrize(
     ("module", "words"),
-    [("httpx", ["list"]), ("tomllib", ["list"]), ("rich", ["show", "a", "-o", "text"]), ("waitress", ["serve"])],
+    [
+        ("httpx", ["list"]),
+        ("tomllib", ["list"]),
+        ("rich", ["show", "entry-00001", "-o", "text"]),
+        ("waitress", ["serve"]),
+    ],
 )
 def test_an_unforeseen_error_tells_its_place_and_no_values(
-    taplogs: Command, logs: Backend, module: str, words: list[str], debug: list[str]
+    taplogs: Command, backend: Backend, module: str, words: list[str], debug: list[str]
 ) -> None:
     taplogs.configured("limit = 5")
     env = {
         "PYTHONPATH": broken_environment(taplogs.folder, module),
-        "TAPLOGS_BASE_URL": logs.url,
-        "TAPLOGS_API_KEY": logs.key[:8] + KEY[8:],
+        "TAPLOGS_BASE_URL": backend.url,
+        "TAPLOGS_API_KEY": KEY,
     }
-    logs.keys.add(KEY)
-    if module == "rich":
-        words = ["show", "entry-00001", "-o", "text"]
+    backend.keys.add(KEY)
+    backend.store.add([log_entry(1)])
     finished = taplogs.run(*words, *debug, env=env)
     assert finished.code == 1
     assert finished.out == ""
@@ -205,9 +209,10 @@ def test_the_list_of_processes_does_not_show_the_key(taplogs: Command) -> None:
     assert SECRET.encode() not in shown.stdout
 
 
-def test_no_file_holds_the_key_but_the_one_it_was_to_be_stored_in(taplogs: Command, logs: Backend) -> None:
-    logs.keys.add(KEY)
-    env = {"TAPLOGS_BASE_URL": logs.url, "TAPLOGS_API_KEY": KEY}
+def test_no_file_holds_the_key_but_the_one_it_was_to_be_stored_in(taplogs: Command, backend: Backend) -> None:
+    backend.keys.add(KEY)
+    backend.store.add(sample_entries(6))
+    env = {"TAPLOGS_BASE_URL": backend.url, "TAPLOGS_API_KEY": KEY}
     for words in (
         ["list", "--debug"],
         ["list", "--demo", "-n", "1"],
@@ -220,6 +225,6 @@ def test_no_file_holds_the_key_but_the_one_it_was_to_be_stored_in(taplogs: Comma
         finished = taplogs.here(*words, env=env)
         assert finished.code == 0
         assert_absent(finished)
-    taplogs.here("auth", "login", "--insecure-storage", stdin=KEY, env={"TAPLOGS_BASE_URL": logs.url})
+    taplogs.here("auth", "login", "--insecure-storage", stdin=KEY, env={"TAPLOGS_BASE_URL": backend.url})
     holding = [path for path in taplogs.folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert holding == [taplogs.config.parent / "credentials" / "keys.json"]

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from taplogs import __version__
-from taplogs.cli.command import HelpfulGroup
+from taplogs.cli.help import HelpfulGroup
 from taplogs.cli.runtime import Runtime
 
 # name -> module with a `build(name)` that returns the command, and its line in the help

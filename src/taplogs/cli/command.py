@@ -6,19 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
-from taplogs.cli.help import GroupedHelpCommand
+from taplogs.cli.help import GroupedHelpCommand, HelpfulGroup
 from taplogs.cli.option_groups import expand_groups
-
-
-class HelpfulGroup(TyperGroup):
-    """A command with commands of its own; called without one, it shows its help."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments; none at all ask for help."""
-        rest: list[str] = super().parse_args(ctx, args or ["--help"])
-        return rest
 
 
 def build_command(name: str, function: Callable[..., None], epilog: str = "") -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 _OPTIONS = "Options"
 _ORDER = ("Arguments", "Filters", "Output", "Source", "Display", _OPTIONS)
@@ -23,6 +23,15 @@ class GroupedHelpCommand(TyperCommand):
         for title in sorted(sections, key=_ORDER.index):
             with formatter.section(title):
                 formatter.write_dl(sections[title], col_max=28)
+
+
+class HelpfulGroup(TyperGroup):
+    """A command with commands of its own; called without one, it shows its help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; none at all ask for help."""
+        rest: list[str] = super().parse_args(ctx, args or ["--help"])
+        return rest
 
 
 def _section_of(parameter: Any) -> str:

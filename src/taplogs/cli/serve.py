@@ -134,13 +134,18 @@ def _announce(session: Session, output: Output, url: str, key: str | None) -> No
     from taplogs.backend.app import BASE_PATH
 
     url += BASE_PATH
-    lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url)}"]
+    lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url_from_here(url))}"]
     if key:
         lines.append(f"export TAPLOGS_API_KEY={key}")
         session.notice("the API key is shown this once; only its hash is kept")
     output.write_lines(lines)
     output.flush()
     session.notice(f"listening on {url} (Ctrl-C stops)")
+
+
+def url_from_here(url: str) -> str:
+    """Return the URL by which a client on this machine reaches a server: "any address" is none to connect to."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:", 1).replace("//[::]:", "//[::1]:", 1)
 
 
 def build(name: str) -> Any:
