@@ -22,7 +22,8 @@ from taplogs.output.documents import DOCUMENTS, write_curl
 from taplogs.output.formats import FORMATS, Layout
 from taplogs.output.terminal import Output, Screen
 
-SOME = [hostile_entry(number, text) for number, text in enumerate((*SEQUENCES.values(), *MARKUP.values()), 1)]
+_TEXTS = (*SEQUENCES.values(), *MARKUP.values())
+SOME = [hostile_entry(len(_TEXTS) - place, text) for place, text in enumerate(_TEXTS)]
 BY_NUMBER = {str(number): entry for number, entry in enumerate(SOME, 1)}
 
 

@@ -25,11 +25,12 @@ def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -
     parts = [f"curl --request {quote(entry.method)}", f"--url {quote(entry.request_url)}"]
     if entry.method == "HEAD":
         parts[0] = "curl --head"
-    if any(character in entry.request_url for character in "[]{}"):
-        parts.append("--globoff")
+    elif not _is_one_line(entry.method):
+        parts[0] = "curl"
+    parts += _about_url(entry.request_url)
     if with_key:
         parts.append(_AUTHORIZATION)
-    if entry.user_agent:
+    if entry.user_agent and _is_one_line(entry.user_agent):
         parts.append(f"--user-agent {quote(entry.user_agent)}")
     if has_payload(entry.request_payload):
         if not is_text(entry.request_payload):
@@ -37,6 +38,21 @@ def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -
         parts.append(f"--data-raw {quote(payload_text(entry.request_payload))}")
     command = " \\\n  ".join(parts)
     return command if with_key else f"{command}\n{_WITHOUT_KEY}"
+
+
+def _about_url(url: str) -> list[str]:
+    """Return the options that have curl ask for a URL as it is, and for nothing but a web address."""
+    options = ["--globoff"] if any(character in url for character in "[]{}") else []
+    if "/." in url:
+        options.append("--path-as-is")
+    if not url.lower().startswith(("http://", "https://")):
+        options.append("--proto =http,https")
+    return options
+
+
+def _is_one_line(text: str) -> bool:
+    """Return whether a text can stand in the head of a request; with a line break it would begin another request."""
+    return all(character >= " " and character != "\x7f" for character in text)
 
 
 def shell_word(text: str, *, ascii_only: bool = False) -> str:
