@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
 
@@ -11,6 +12,7 @@ from serving import Backend
 from taplogs.errors import UsageError
 from taplogs.zone import in_zone, time_zone
 
+TOKYO = str(files("tzdata") / "zoneinfo" / "Asia" / "Tokyo")
 WINTER = datetime(2026, 1, 15, 12, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
@@ -55,8 +57,9 @@ def test_what_is_no_zone_in_the_environment_is_refused(variable: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "local"),
     [
-        (":/usr/share/zoneinfo/Asia/Tokyo", "09:00:12.000"),
-        ("/usr/share/zoneinfo/Asia/Tokyo", "09:00:12.000"),
+        (f":{TOKYO}", "09:00:12.000"),
+        (TOKYO, "09:00:12.000"),
+        ("/nowhere", "00:00:12.000"),
         ("CET-1CEST,M3.5.0,M10.5.0/3", "01:00:12.000"),
         ("<+0330>-3:30", "03:30:12.000"),
         ("EST5EDT", "20:00:12.000"),
