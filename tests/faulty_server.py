@@ -272,6 +272,7 @@ class Told:
 
     notices: list[str] = field(default_factory=list)
     expected: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
     debugged: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
@@ -280,6 +281,9 @@ class Told:
 
     def expect(self, total: int) -> None:
         self.expected.append(total)
+
+    def receive(self, count: int) -> None:
+        self.received.append(count)
 
     def debug(self, message: str) -> None:
         self.debugged.append(message)

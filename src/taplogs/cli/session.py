@@ -147,14 +147,14 @@ class Session:
         return query.within(window)
 
     def with_progress(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
-        """Return the batches, their progress shown where a person waits and sees no rows meanwhile."""
+        """Return the batches, their progress shown where a person waits and sees no rows."""
         messages = self.messages
-        if messages is None or not messages.screen.is_terminal or self.output.screen.is_terminal:
+        if messages is None or not messages.screen.is_terminal:
             return batches
         from taplogs.output.progress import Progress
 
         self._progress = Progress(messages.write_raw, self.runtime.monotonic, messages.screen.width or 80)
-        return self._progress.follow(batches)
+        return self._progress.follow(batches, until_first=self.output.screen.is_terminal)
 
     def tell_empty(self, query: LogQuery, is_failure: bool) -> None:
         """Say that nothing matched, and which filters are on; raises EmptyResult where that is a failure."""
@@ -177,9 +177,14 @@ class Session:
             self.messages.write_raw(f"  {mask_keys(self.messages.screen.clean(command))}\n")
 
     def expect(self, total: int) -> None:
-        """Take note of how many entries are on their way."""
+        """Take note of how many entries are to be read."""
         if self._progress:
             self._progress.total = total
+
+    def receive(self, count: int) -> None:
+        """Take note of how many more were read."""
+        if self._progress:
+            self._progress.receive(count)
 
     def debug(self, message: str) -> None:
         """Show what goes over the wire, where --debug asks for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from taplogs.core.entry import LogEntry
@@ -24,13 +25,19 @@ class Progress:
         self._visible = False
         self.total: int | None = None
 
-    def follow(self, batches: Iterable[list[LogEntry]]) -> Iterator[list[LogEntry]]:
-        """Yield the batches, counting their entries."""
+    def receive(self, count: int) -> None:
+        """Count what was read, and show it where the work has been going on for a while."""
+        self._count += count
+        if self._clock() >= self._next:
+            self._draw()
+
+    def follow(self, batches: Iterable[list[LogEntry]], *, until_first: bool) -> Iterator[list[LogEntry]]:
+        """Yield the batches, and take the line away after them; `until_first`: for good, before the first entry."""
         try:
             for batch in batches:
-                self._count += len(batch)
-                if self._clock() >= self._next:
-                    self._draw()
+                if batch and until_first:
+                    self.clear()
+                    self._next = math.inf
                 yield batch
         finally:
             self.clear()
@@ -51,9 +58,9 @@ class Progress:
         """Return the line after so many seconds of work."""
         rate = self._count / seconds if seconds > 0 else 0.0
         if self.total is None or self.total < self._count:
-            return f"{self._count:,} entries, {rate:,.0f}/s"
+            return f"{self._count:,} entries read, {rate:,.0f}/s"
         left = (self.total - self._count) / rate if rate else 0.0
-        return f"{self._count:,} of {self.total:,} entries, {rate:,.0f}/s, {_clock_text(left)} left"
+        return f"{self._count:,} of {self.total:,} entries read, {rate:,.0f}/s, {_clock_text(left)} left"
 
 
 def _clock_text(seconds: float) -> str:

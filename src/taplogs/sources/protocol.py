@@ -46,7 +46,11 @@ class SourceEvents(Protocol):
         ...
 
     def expect(self, total: int) -> None:
-        """So many entries are on their way."""
+        """So many entries are to be read."""
+        ...
+
+    def receive(self, count: int) -> None:
+        """So many more entries were read, whether they match or not."""
         ...
 
     def debug(self, message: str) -> None:

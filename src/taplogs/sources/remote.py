@@ -57,6 +57,7 @@ class RemoteSource:
         left = query.limit
         with closing(self._arriving(query)) as arriving:
             for batch in arriving:
+                self._events.receive(len(batch))
                 matching = query.select(batch)
                 if left is not None and len(matching) >= left:
                     yield matching[:left]
@@ -101,8 +102,8 @@ class RemoteSource:
         paging = pages(query, self._fetch_page, size)
         first = next(paging)
         _refuse_other_order(query.order, first.entries)
-        if first.page.total is not None and is_exact(query):
-            self._events.expect(first.page.total if query.limit is None else min(first.page.total, query.limit))
+        if first.page.total is not None:
+            self._events.expect(_to_read(query, first.page.total))
         yield first.entries
         if not first.more:
             return
@@ -227,6 +228,11 @@ def _remaining(first: Progress, window: Window) -> float:
 
 def _is_empty(window: Window) -> bool:
     return window.since is not None and window.until is not None and window.since >= window.until
+
+
+def _to_read(query: LogQuery, total: int) -> int:
+    """Return how many of `total` entries answer `query`, or may have to be read to find those that do."""
+    return total if query.limit is None or not is_exact(query) else min(total, query.limit)
 
 
 def _page_size(query: LogQuery) -> int:
