@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from taplogs.core.apikey import ApiKey
 from taplogs.core.decoding import MalformedBody
-from taplogs.errors import AuthenticationError, BackendError, EntryNotFound, RateLimited
+from taplogs.errors import AuthenticationError, BackendError, RateLimited
 from taplogs.sources.address import BackendAddress
 from taplogs.sources.body import MEBIBYTE, decompressed, read_all
 from taplogs.sources.protocol import SourceEvents
@@ -36,6 +36,10 @@ class Limits(Struct, frozen=True):
     request: float = 60.0
     reply: int = 64 * MEBIBYTE
     line: int = 16 * MEBIBYTE
+
+
+class NotFound(BackendError):
+    """404 in the platform's envelope: the backend knows its endpoints, and has nothing here."""
 
 
 class Connection:
@@ -93,7 +97,7 @@ class Connection:
                 raise self._failure(response)
             yield response
         except httpcore.TimeoutException as error:
-            raise TransientFault(self._unreachable(url, str(error) or "no answer in time")) from error
+            raise self._transient(self._unreachable(url, str(error) or "no answer in time")) from error
         except httpcore.ProxyError as error:
             raise self._proxy_fault(error) from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -107,7 +111,8 @@ class Connection:
                 response.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """End what other threads still ask for, and close all connections."""
+        self.deadline.ended.set()
         self._transport.close()
 
     def _request(self, url: str, parameters: Parameters, accept: str) -> httpx.Request:
@@ -128,13 +133,17 @@ class Connection:
         if status in TRANSIENT_STATUSES:
             now = datetime.now(UTC)
             wait = parse_retry_after(response.headers.get("retry-after"), now)
-            return TransientFault((RateLimited if status == 429 else BackendError)(what), wait)
+            return self._transient((RateLimited if status == 429 else BackendError)(what), wait)
         if status == 404 and _is_envelope(text):
-            return EntryNotFound(what)
+            return NotFound(what)
         if 300 <= status < 400:
             place = response.headers.get("location", "nowhere")
             return BackendError(f"{what} with a redirect to {place}; redirects are never followed", _CHECK_URL)
         return BackendError(what, _CHECK_URL)
+
+    def _transient(self, error: BackendError, retry_after: float | None = None) -> Exception:
+        """Return what has the request tried again; the error itself where nobody waits for the answer any more."""
+        return error if self.deadline.ended.is_set() else TransientFault(error, retry_after)
 
     def _beginning(self, response: httpx.Response) -> str:
         try:
@@ -148,7 +157,7 @@ class Connection:
             "HTTPS_PROXY names the proxy, NO_PROXY the hosts that go without",
         )
         passing = str(error).startswith(tuple(map(str, TRANSIENT_STATUSES)))
-        return TransientFault(fault) if passing else fault
+        return self._transient(fault) if passing else fault
 
     def _network_fault(self, url: str, error: Exception) -> Exception:
         cause: BaseException | None = error
@@ -159,7 +168,7 @@ class Connection:
                     "--ca-file FILE adds a certificate authority; verification cannot be turned off",
                 )
             cause = cause.__cause__ or cause.__context__
-        return TransientFault(self._unreachable(url, str(error) or type(error).__name__))
+        return self._transient(self._unreachable(url, str(error) or type(error).__name__))
 
     def _unreachable(self, url: str, reason: str) -> BackendError:
         return BackendError(f"no answer from {url.partition('?')[0]}: {reason}", _CHECK_URL)
@@ -169,7 +178,7 @@ class Connection:
         fault = BackendError(
             f"{url.partition('?')[0]} answered 200 ({kind}), but not with log entries: {error.reason}", _CHECK_URL
         )
-        return TransientFault(fault) if error.truncated else fault
+        return self._transient(fault) if error.truncated else fault
 
     @staticmethod
     def _client_url(response: httpx.Response) -> str:

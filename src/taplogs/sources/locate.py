@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +58,7 @@ def open_backend(address: BackendAddress, key: ApiKey, reach: Reach, surrounding
     from taplogs.sources.transport import Deadline, DeadlineTransport, proxy_for, tls_context
 
     address.admit(key)
-    deadline = Deadline()
+    deadline = Deadline(threading.Event())
     transport = DeadlineTransport(
         deadline,
         tls=tls_context(reach.ca_file) if address.is_encrypted else None,
@@ -77,7 +78,8 @@ def open_demo(folder: Path, surroundings: Surroundings) -> LogSource:
     store = _demo_store(folder, surroundings)
     transport = httpx.WSGITransport(app=create_app(store, clock=surroundings.clock))
     key = ApiKey("sk_test_" + "0" * 22)
-    return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, Deadline(), Reach(parallel=1), surroundings)
+    deadline = Deadline(threading.Event())
+    return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, deadline, Reach(parallel=1), surroundings)
 
 
 def _demo_store(folder: Path, surroundings: Surroundings) -> SqliteStore:

@@ -17,7 +17,7 @@ from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
-from taplogs.sources.connection import Connection, Parameters
+from taplogs.sources.connection import Connection, NotFound, Parameters
 from taplogs.sources.pages import MOST_PER_PAGE, Progress, frozen, just_after, pages
 from taplogs.sources.parameters import is_exact
 from taplogs.sources.protocol import SourceEvents
@@ -74,9 +74,9 @@ class RemoteSource:
             segment = segment.replace(".", "%2E")
         try:
             return self._connection.fetch(f"{self._connection.address.logs_url}/{segment}", [], decode_entry)
-        except EntryNotFound:
+        except NotFound as error:
             raise EntryNotFound(
-                f"no entry has the id {entry_id!r}", "'taplogs list' shows ids; the backend may have forgotten old ones"
+                f"no entry has the id {entry_id!r}", f"'taplogs list' shows ids; the backend said: {error.message}"
             ) from None
 
     def count(self, query: LogQuery) -> int | None:
@@ -114,7 +114,7 @@ class RemoteSource:
                 yield progress.entries
 
     def _is_long(self, query: LogQuery, first: Progress) -> bool:
-        wanted = query.limit if query.limit is not None else first.page.total
+        wanted = query.limit if is_exact(query) and query.limit is not None else first.page.total
         enough = wanted is None or wanted > _PAGES_PER_SLICE * len(first.entries)
         return enough and bool(first.entries) and _goes_on_in_time(query.order, first.entries)
 
@@ -180,7 +180,7 @@ class RemoteSource:
     def _fetch_page(self, parameters: Parameters) -> Page:
         try:
             page = self._connection.fetch(self._connection.address.logs_url, parameters, decode_page)
-        except EntryNotFound as error:
+        except NotFound as error:
             raise BackendError(
                 f"there is no log endpoint here: {error.message}",
                 "TapTalent publishes none today; --source URL or the base_url of a profile names your logging backend",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,9 @@ from msgspec import Struct
 from taplogs.errors import BackendError
 
 Result = TypeVar("Result")
+
+_WORTH_TELLING = 1.0
+"""Seconds by which a thread may have to wait longer than another without a word."""
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -57,7 +61,7 @@ class Retrier:
         self._random = random
         self._notice = notice
         self._budget = policy.max_wait
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
 
     def run(self, attempt: Callable[[], Result]) -> Result:
         """Return what `attempt` returns; raises its error once no further try is allowed."""
@@ -76,17 +80,34 @@ class Retrier:
             raise type(error)(f"{error.message} (tried {failures} times)", error.hint) from fault
         delay = self._random() * min(self._policy.cap, self._policy.base * 2**failures)
         delay = max(delay, fault.retry_after or 0.0)
-        with self._lock:
-            affordable = delay <= self._budget
-            if affordable:
-                self._budget -= delay
-        if not affordable:
+        waited = self._take_turn()
+        delay -= waited
+        try:
+            if delay > 0 or not waited:
+                self._charge(delay, fault)
+                if not waited or delay > _WORTH_TELLING:
+                    count = f"{failures + 1} of {self._policy.tries}"
+                    self._notice(f"{error.message}; trying again in {delay:.1f} s ({count})")
+                self._sleep(delay)
+        finally:
+            self._turn.release()
+
+    def _take_turn(self) -> float:
+        """Wait for other threads that wait, and return for how many seconds: the budget is charged for them once."""
+        if self._turn.acquire(blocking=False):
+            return 0.0
+        asked = time.monotonic()
+        self._turn.acquire()
+        return time.monotonic() - asked
+
+    def _charge(self, delay: float, fault: TransientFault) -> None:
+        error = fault.error
+        if delay > self._budget:
             raise type(error)(
                 f"{error.message}; the next try would be in {delay:.0f} s, beyond --max-wait {self._policy.max_wait:g}",
                 "try again later, or allow longer waits with --max-wait SECONDS",
             ) from fault
-        self._notice(f"{error.message}; trying again in {delay:.1f} s ({failures + 1} of {self._policy.tries})")
-        self._sleep(delay)
+        self._budget -= delay
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:

@@ -18,11 +18,17 @@ import httpx
 from taplogs.errors import ConfigurationError
 from taplogs.sources.address import BackendAddress, is_host
 
+_STEP_SECONDS = 0.5
+
 
 class Deadline(threading.local):
     """When the running request of each thread must be over, on the monotonic clock; at first: never."""
 
     moment: float | None = None
+
+    def __init__(self, ended: threading.Event) -> None:
+        """`ended` is shared by all threads: once it is set, no request goes on."""
+        self.ended = ended
 
     def restart(self, seconds: float) -> None:
         """Give the request of this thread so many seconds from now."""
@@ -178,7 +184,16 @@ class _LimitedStream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.within(timeout))
+        """Read in steps: a thread that waits for a silent server learns in time that nobody waits for it any more."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = self._deadline.within(None if until is None else max(0.001, until - time.monotonic()))
+            step = _STEP_SECONDS if left is None else min(left, _STEP_SECONDS)
+            try:
+                return self._stream.read(max_bytes, step)
+            except httpcore.ReadTimeout:
+                if self._deadline.ended.is_set() or step == left:
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.within(timeout))
