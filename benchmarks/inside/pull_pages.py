@@ -23,6 +23,9 @@ class Silent:
     def expect(self, total: int) -> None:
         """Drop it."""
 
+    def receive(self, count: int) -> None:
+        pass
+
     def debug(self, message: str) -> None:
         """Drop it."""
 
