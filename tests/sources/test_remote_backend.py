@@ -319,7 +319,7 @@ def crowd(numbers: list[int]) -> list[LogEntry]:
     ]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(
     numbers=st.lists(st.integers(0, 40) | st.sampled_from([0, 7, 7, 40, 86_000_000]), max_size=70),
     order=st.sampled_from(Order),

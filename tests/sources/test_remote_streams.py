@@ -336,7 +336,7 @@ def breaking() -> Iterator[tuple[Breaking, str]]:
         yield application, url
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=50)
 @given(
     times=st.lists(st.integers(0, 6) | st.just(3), min_size=25, max_size=60),
     order=st.sampled_from(Order),

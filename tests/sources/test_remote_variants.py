@@ -50,11 +50,38 @@ ENTRIES = [
 ]
 
 
+def without(*names: str) -> Callable[[Body], Body]:
+    return lambda body: {name: value for name, value in body.items() if name not in names}
+
+
+def deaf_to(*names: str) -> Callable[[Arguments], Arguments]:
+    return lambda arguments: MultiDict([pair for pair in arguments.items(multi=True) if pair[0] not in names])
+
+
+def with_value(name: str, value: str) -> Callable[[Arguments], Arguments]:
+    return lambda arguments: MultiDict([*deaf_to(name)(arguments).items(multi=True), (name, value)])
+
+
+def capped(most: int, *ignored: str) -> Callable[[Arguments], Arguments]:
+    def change(arguments: Arguments) -> Arguments:
+        changed = deaf_to(*ignored)(arguments)
+        changed["perPage"] = str(min(most, int(arguments.get("perPage", most))))
+        return changed
+
+    return change
+
+
+hundred_a_page = capped(100)
+
+
 @dataclass
 class Variant:
-    """How a backend departs from the contract: what it makes of a request, and what of the reply."""
+    """How a backend departs from the contract: what it makes of a request, and what of the reply.
 
-    request: Callable[[Arguments], Arguments] = lambda arguments: arguments
+    Its pages are small, so that a listing is long enough to be read in slices.
+    """
+
+    request: Callable[[Arguments], Arguments] = hundred_a_page
     reply: Callable[[Body], Any] = lambda body: body
     asked: list[Arguments] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,27 +131,6 @@ def ids(entries: Iterator[LogEntry]) -> list[str]:
     return [entry.id for entry in entries]
 
 
-def without(*names: str) -> Callable[[Body], Body]:
-    return lambda body: {name: value for name, value in body.items() if name not in names}
-
-
-def deaf_to(*names: str) -> Callable[[Arguments], Arguments]:
-    return lambda arguments: MultiDict([pair for pair in arguments.items(multi=True) if pair[0] not in names])
-
-
-def with_value(name: str, value: str) -> Callable[[Arguments], Arguments]:
-    return lambda arguments: MultiDict([*deaf_to(name)(arguments).items(multi=True), (name, value)])
-
-
-def capped(most: int, *ignored: str) -> Callable[[Arguments], Arguments]:
-    def change(arguments: Arguments) -> Arguments:
-        changed = deaf_to(*ignored)(arguments)
-        changed["perPage"] = str(min(most, int(arguments.get("perPage", most))))
-        return changed
-
-    return change
-
-
 def other_names(body: Body) -> Body:
     """Return the same page with every field under another of its known names, and other types."""
     entries = [
@@ -157,27 +163,30 @@ QUERIES: dict[str, LogQuery] = {
 
 VARIANTS: dict[str, Callable[[], Variant]] = {
     "pages without streams": Variant,
+    "large pages without streams": lambda: Variant(deaf_to()),
     "page numbers": lambda: Variant(reply=without("nextCursor")),
     "page numbers without a total": lambda: Variant(reply=without("nextCursor", "totalLogs")),
     "cursors without a total": lambda: Variant(reply=without("totalLogs")),
     "no server time": lambda: Variant(reply=without("serverTime")),
     "page numbers without total and time": lambda: Variant(reply=without("nextCursor", "totalLogs", "serverTime")),
     "bare arrays": lambda: Variant(reply=lambda body: body["logs"]),
-    "bare arrays of 100": lambda: Variant(capped(100), lambda body: body["logs"]),
+    "large bare arrays": lambda: Variant(deaf_to(), lambda body: body["logs"]),
     "data and total": lambda: Variant(reply=lambda body: {"data": body["logs"], "total": body["totalLogs"]}),
     "data, total and cursor": lambda: Variant(
         reply=lambda body: {"data": body["logs"], "total": body["totalLogs"], "nextCursor": body["nextCursor"]}
     ),
     "other names and types": lambda: Variant(reply=other_names),
-    "100 a page at most": lambda: Variant(capped(100)),
-    "100 a page at most, by number": lambda: Variant(capped(100), without("nextCursor")),
+    "large pages by number": lambda: Variant(deaf_to(), without("nextCursor")),
     "80 a page whatever is asked": lambda: Variant(with_value("perPage", "80")),
     "an empty cursor at the end": lambda: Variant(reply=lambda body: {**body, "nextCursor": body["nextCursor"] or ""}),
-    "filters ignored": lambda: Variant(deaf_to("statusCode", "statusClass", "method")),
-    "window ignored": lambda: Variant(deaf_to("startDate", "endDate")),
+    "filters ignored": lambda: Variant(capped(100, "statusCode", "statusClass", "method")),
+    "start ignored": lambda: Variant(capped(100, "startDate")),
+    "end ignored": lambda: Variant(capped(100, "endDate")),
+    "window ignored": lambda: Variant(capped(100, "startDate", "endDate")),
+    "window ignored, large pages": lambda: Variant(deaf_to("startDate", "endDate")),
     "window ignored, by number": lambda: Variant(capped(100, "startDate", "endDate"), without("nextCursor")),
     "filters and window ignored, nothing told": lambda: Variant(
-        deaf_to("statusCode", "statusClass", "method", "startDate", "endDate", "fields"), lambda body: body["logs"]
+        capped(100, "statusCode", "statusClass", "method", "startDate", "endDate", "fields"), lambda body: body["logs"]
     ),
 }
 
@@ -205,7 +214,7 @@ def test_the_fields_of_a_variant_are_understood(reference: WSGIApplication) -> N
 def test_a_backend_that_knows_one_order_only_is_read_in_it_whole(
     reference: WSGIApplication, name: str, parallel: int
 ) -> None:
-    with backend_of(Variant(deaf_to("order")), reference, parallel) as source:
+    with backend_of(Variant(capped(100, "order")), reference, parallel) as source:
         assert ids(source.search(QUERIES[name])) == expected(QUERIES[name])
 
 

@@ -51,7 +51,7 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
         fresh = [entry for entry in page.entries if entry.id not in before.ids]
         given += len(fresh)
         by_cursor = paging[-1][0] == "cursor"
-        ended = _is_past(query, page) or _was_last(page, number, given, size, by_cursor)
+        ended = _is_past(query, page) or _was_last(page, given, by_cursor)
         if number > 1 and (mark.repeats(before) or mark.repeats(anchor)):
             if page.entries and (page.next_cursor is not None or fresh or given < announced):
                 raise BackendError(
@@ -106,18 +106,17 @@ class _Mark(Struct, frozen=True):
         return self.ids <= other.ids if self.ids else self.next_cursor == other.next_cursor
 
 
-def _was_last(page: Page, number: int, given: int, size: int, by_cursor: bool) -> bool:
+def _was_last(page: Page, given: int, by_cursor: bool) -> bool:
     """Return whether nothing follows. A page with a cursor may be empty: a backend may filter what it has read.
 
-    Without cursor and total only an empty page says that it was the last: `size` may be capped.
+    Without cursor and total only an empty page says that it was the last: a short one may be what the backend caps
+    its pages at.
     """
     if page.next_cursor is not None:
         return False
     if by_cursor or not page.entries:
         return True
-    if page.total is not None:
-        return given >= page.total
-    return number == 1 and page.server_time is not None and len(page.entries) < size
+    return page.total is not None and given >= page.total
 
 
 def _is_past(query: LogQuery, page: Page) -> bool:
