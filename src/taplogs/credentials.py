@@ -22,6 +22,10 @@ KEY_VARIABLE = "TAPLOGS_API_KEY"
 _SERVICE = "taplogs"
 _KEYRING_SECONDS = 5.0
 _LOGIN_HINT = f"'taplogs auth login' stores one, or set {KEY_VARIABLE}; --demo needs none"
+_NO_BACKEND_HINT = (
+    "TapTalent publishes no log endpoint: name your logging backend with --source URL or 'taplogs config set base_url "
+    f"URL', then 'taplogs auth login' or {KEY_VARIABLE}; --demo needs none of it"
+)
 
 Result = TypeVar("Result")
 
@@ -141,7 +145,9 @@ def find_credential(
         text = find(address.origin)
         if text is not None:
             return Credential(ApiKey(text), origin)
-    raise AuthenticationError(f"there is no API key for {address.origin}", _LOGIN_HINT)
+    raise AuthenticationError(
+        f"there is no API key for {address.origin}", _NO_BACKEND_HINT if address.is_platform else _LOGIN_HINT
+    )
 
 
 def stored_file(config: Path) -> StoredFile:

@@ -57,7 +57,7 @@ def test_a_key_from_standard_input_goes_into_the_keyring_and_is_used(with_keyrin
 def test_a_key_typed_at_a_prompt_is_not_echoed(with_keyring: Command, logs: Backend) -> None:
     shown = at_url(with_keyring, logs).on_terminal("auth", "login", typed={"API key": logs.key + "\n"})
     assert shown.code == 0
-    assert shown.lines[0].startswith("API key:")
+    assert shown.lines[0] == f"API key for {logs.url.removesuffix('/v1')}:"
     assert logs.key not in shown.raw.decode()
     assert f"stored sk_test_…{logs.key[-4:]} for" in shown.text
     assert list(keyring_of(with_keyring).values()) == [logs.key]

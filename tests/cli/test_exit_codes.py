@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -143,9 +144,12 @@ def test_an_unknown_id_exits_5(taplogs: Command, logs: Backend) -> None:
     assert finished.err.startswith("error: no entry has the id 'nobody'\n")
 
 
-def test_one_unknown_id_of_several_exits_5_and_shows_none(taplogs: Command, logs: Backend) -> None:
-    finished = taplogs.at(logs).run("show", "entry-00001", "nobody")
-    assert (finished.code, finished.out) == (5, "")
+def test_unknown_ids_among_several_exit_5_after_the_others_are_shown(taplogs: Command, logs: Backend) -> None:
+    finished = taplogs.at(logs).run("show", "no-one", "entry-00001", "nobody")
+    assert finished.code == 5
+    assert json.loads(finished.out)["id"] == "entry-00001"
+    assert "no entry has the id 'no-one'" in finished.err.splitlines()[0]
+    assert finished.err.splitlines()[1] == "error: no entry has the id 'nobody'"
 
 
 def test_an_unreachable_backend_exits_6(taplogs: Command) -> None:

@@ -100,7 +100,9 @@ def test_an_empty_listing_is_empty_in_its_format(taplogs: Command, logs: Backend
 
 
 def test_an_empty_window_says_so(taplogs: Command, logs: Backend) -> None:
-    assert taplogs.at(logs).here("list", "--since", "2027-01-01").err == "no entries match in this window\n"
+    assert taplogs.at(logs).here("list", "--since", "2027-01-01").err == (
+        "no entries match (since 2027-01-01 00:00:00+00:00)\n"
+    )
 
 
 @pytest.mark.parametrize(

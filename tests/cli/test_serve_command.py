@@ -115,12 +115,20 @@ def test_refused_lines_are_told_with_their_numbers_and_reasons(taplogs: Command)
 
 def test_of_many_refused_lines_the_first_are_told(taplogs: Command) -> None:
     file = taplogs.folder / "logs.jsonl"
-    file.write_bytes(b"x\n" * 30)
+    file.write_bytes(b"x\n" * 30 + lines_of(1))
     with serving(taplogs, "--load", str(file)) as server:
         told = server.stop().err.splitlines()
-    assert told[0] == f"{file}: 0 entries taken, 30 lines refused"
+    assert told[0] == f"{file}: 1 entries taken, 30 lines refused"
     assert told[20].startswith("  line 20: ")
     assert told[21] == "  … and 10 more"
+
+
+def test_a_file_without_a_single_entry_is_an_error_and_nothing_listens(taplogs: Command) -> None:
+    file = taplogs.folder / "logs.csv"
+    file.write_bytes(b"id,timestamp\r\n1,2\r\n")
+    finished = taplogs.run("serve", "--listen", "127.0.0.1:0", "--load", str(file))
+    assert (finished.code, finished.out) == (2, "")
+    assert finished.err.startswith(f"error: {file} holds no log entries: line 1 is not JSON")
 
 
 def test_several_files_are_loaded(taplogs: Command) -> None:

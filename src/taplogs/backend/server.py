@@ -148,7 +148,8 @@ def _listening_socket(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except (OSError, UnicodeError) as error:
-        raise _cannot_listen(host, port, getattr(error, "strerror", None) or str(error)) from error
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+        raise _cannot_listen(host, port, reason) from error
 
 
 def _cannot_listen(host: str, port: int, reason: str) -> TaplogsError:

@@ -36,7 +36,7 @@ def login(
     """Store an API key: typed hidden, or read from standard input."""
     session = Session(context.obj, source, display)
     address = _backend(session)
-    key = ApiKey(_read_key(session))
+    key = ApiKey(_read_key(session, address.origin))
     address.admit(key)
     if check:
         try:
@@ -71,7 +71,7 @@ def status(
     display: DisplayOptions,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FORMAT", help="text or json.")] = "text",
 ) -> None:
-    """Show which key is used, from where, and whether the backend takes it."""
+    """Show which key is used, and whether the backend takes it."""
     if output not in ("text", "json"):
         raise UsageError(f"--output {output!r} is not a format of auth status", "accepted: text, json")
     session = Session(context.obj, source, display)
@@ -119,21 +119,21 @@ def _in_words(value: str | bool | None) -> str:
     return value if isinstance(value, str) else {True: "yes", False: "no", None: "unknown"}[value]
 
 
-def _read_key(session: Session) -> str:
+def _read_key(session: Session, origin: str) -> str:
     stdin = session.runtime.stdin
     if stdin is None:
         raise AuthenticationError("there is no standard input to read the key from", f"set {KEY_VARIABLE} instead")
     if stdin.isatty():
-        return _typed_key()
+        return _typed_key(origin)
     return stdin.readline(1000)
 
 
-def _typed_key() -> str:
+def _typed_key(origin: str) -> str:
     """Ask at the terminal. Not by typer.prompt: what is typed before it turns the echo off is shown, and lost."""
     from getpass import getpass
 
     try:
-        return getpass("API key: ")
+        return getpass(f"API key for {origin}: ")
     except EOFError:
         return ""
 

@@ -45,7 +45,7 @@ def set_(
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Its new value.")],
     profile: Profile = None,
 ) -> None:
-    """Change a setting in the config file; one of a backend belongs to the profile."""
+    """Save a setting; those of a backend go into the profile."""
     session = _session(context, profile)
     known = setting_named(setting)
     _refuse_keys(value)

@@ -38,7 +38,8 @@ def _translated(error: BaseException) -> TaplogsError:
     if isinstance(error, TaplogsError):
         return error
     if isinstance(error, TyperException):
-        return UsageError(error.format_message().rstrip("."), "--help after the command shows what it takes")
+        command = getattr(getattr(error, "ctx", None), "command_path", "taplogs")
+        return UsageError(error.format_message().rstrip("."), f"'{command} --help' shows what it takes")
     if isinstance(error, OSError):
         place = f" ({error.filename})" if error.filename else ""
         return TaplogsError(f"{error.strerror or error}{place}")

@@ -100,6 +100,12 @@ def _load(session: Session, entries: "SqliteStore", file: Path) -> None:
     from taplogs.backend.load import load_file
 
     report = load_file(entries, file)
+    if report.refused_total and not report.added and not report.duplicates:
+        number, reason = report.refused[0]
+        raise UsageError(
+            f"{file} holds no log entries: line {number} is {reason}",
+            "one entry a line is taken, as 'taplogs list -n 0 -o jsonl' writes them",
+        )
     refused = f", {report.refused_total:,} lines refused" if report.refused_total else ""
     known = f", {report.duplicates:,} known already" if report.duplicates else ""
     session.notice(f"{file}: {report.added:,} entries taken{known}{refused}")

@@ -21,7 +21,7 @@ from taplogs.sources.locate import DEMO, Reach, Surroundings, address_of, open_b
 from taplogs.zone import in_zone, time_zone
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
     from taplogs.core.entry import LogEntry
     from taplogs.credentials import Credential, StoredFile
@@ -141,10 +141,12 @@ class Session:
         now = source.now() if filters.is_relative else self.runtime.clock()
         window = filters.window(now, self.zone)
         if (window.since or window.until) and self.messages and self.messages.screen.is_terminal:
-            since = in_zone(window.since, self.zone).isoformat(" ", "seconds") if window.since else "the beginning"
-            until = in_zone(window.until, self.zone).isoformat(" ", "seconds") if window.until else "now"
-            self.notice(f"from {since} until {until}")
+            since = self._local(window.since) if window.since else "the beginning"
+            self.notice(f"from {since} until {self._local(window.until) if window.until else 'now'}")
         return query.within(window)
+
+    def _local(self, instant: datetime) -> str:
+        return in_zone(instant, self.zone).isoformat(" ", "seconds")
 
     def with_progress(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
         """Return the batches, their progress shown where a person waits and sees no rows."""
@@ -158,8 +160,10 @@ class Session:
 
     def tell_empty(self, query: LogQuery, is_failure: bool) -> None:
         """Say that nothing matched, and which filters are on; raises EmptyResult where that is a failure."""
-        active = ", ".join(f"{item.option} {item}" for item in query.filters)
-        message = "no entries match" + (f" ({active})" if active else " in this window" if query.window.since else "")
+        active = [f"{item.option} {item}" for item in query.filters]
+        active += [f"since {self._local(query.window.since)}"] if query.window.since else []
+        active += [f"until {self._local(query.window.until)}"] if query.window.until else []
+        message = "no entries match" + (f" ({', '.join(active)})" if active else "")
         if is_failure:
             raise EmptyResult(message, "--fail-on-empty makes this a failure")
         self.notice(message)

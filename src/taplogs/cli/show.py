@@ -8,8 +8,9 @@ from taplogs.cli.command import build_command
 from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
-from taplogs.errors import UsageError
+from taplogs.errors import EntryNotFound, UsageError
 from taplogs.sources.address import may_take_key
+from taplogs.sources.protocol import LogSource
 
 _EPILOG = """\b
 Examples:
@@ -53,7 +54,25 @@ def show_entries(
     if form not in ("text", "json", "curl", "har", "request", "response"):
         raise UsageError(f"--output {form!r} is not a format of one entry", "accepted: text, json")
     with session.source() as log_source:
-        _write([log_source.get(entry_id) for entry_id in ids], form, session, full=full)
+        entries, missing = _find(log_source, ids)
+        if entries:
+            _write(entries, form, session, full=full)
+    if missing:
+        for error in missing[:-1]:
+            session.notice(error.message)
+        raise missing[-1]
+
+
+def _find(source: LogSource, ids: list[str]) -> tuple[list[LogEntry], list[EntryNotFound]]:
+    """Return the entries that there are, and an error for each id that none has."""
+    entries: list[LogEntry] = []
+    missing: list[EntryNotFound] = []
+    for entry_id in ids:
+        try:
+            entries.append(source.get(entry_id))
+        except EntryNotFound as error:
+            missing.append(error)
+    return entries, missing
 
 
 def _flags(**flags: bool) -> list[tuple[str, bool]]:

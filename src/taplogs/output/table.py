@@ -98,7 +98,9 @@ class Table:
             self._origin = _common_origin(first)
             self._widths = self._natural_widths(headings, first)
             if self._squeeze() < _COMFORTABLE:
-                self._clock = LocalTimes(self._zone, milliseconds=False, year=False)
+                year = self._common_year(first)
+                self._clock = LocalTimes(self._zone, milliseconds=False, hidden_year=year)
+                headings = [f"{heading} {year}".rstrip() if heading == "TIME" else heading for heading in headings]
                 self._widths = self._natural_widths(headings, first)
                 self._squeeze()
         line = self._line(headings)
@@ -112,6 +114,12 @@ class Table:
     def _heading(self, column: Column) -> str:
         narrow = {"STATUS": "CODE", "LATENCY": "TOOK"}
         return narrow.get(column.heading, column.heading) if self._narrow else column.heading
+
+    def _common_year(self, first: Sequence[LogEntry]) -> str:
+        """Return the year that all of these entries show, empty if they differ."""
+        clock = LocalTimes(self._zone, milliseconds=False)
+        years = {clock.show(entry.timestamp)[:4] for entry in first}
+        return years.pop() if len(years) == 1 else ""
 
     def _natural_widths(self, headings: list[str], first: Sequence[LogEntry]) -> list[int]:
         rows = [[cell(entry) for cell in self._cells] for entry in first]
@@ -203,21 +211,22 @@ class Table:
 class LocalTimes:
     """Shows canonical timestamps in a time zone; the offset is looked up once a minute, not once a row."""
 
-    def __init__(self, zone: tzinfo, *, milliseconds: bool, year: bool = True) -> None:
+    def __init__(self, zone: tzinfo, *, milliseconds: bool, hidden_year: str = "") -> None:
+        """`hidden_year` is left out where it is a time's year; any other is shown."""
         self._zone = zone
-        self._begin = 0 if year else 5
+        self._hidden = f"{hidden_year}-" if hidden_year else ""
         self._end = 23 if milliseconds else 19
         self._minute = ""
         self._local = ""
 
     def show(self, timestamp: str) -> str:
-        """Return `2026-11-01 10:00:00`, or with milliseconds, or without the year, in the zone."""
+        """Return `2026-11-01 10:00:00`, or with milliseconds, or without the hidden year, in the zone."""
         if timestamp[:16] != self._minute:
             local = in_zone(parse_timestamp(f"{timestamp[:16]}:00Z"), self._zone)
             if local.second:  # an offset with seconds, as before 1900
                 exact = in_zone(parse_timestamp(timestamp), self._zone).isoformat(" ", "milliseconds")
-                return exact[self._begin : self._end]
-            self._minute, self._local = timestamp[:16], local.isoformat(" ")[self._begin : 16]
+                return exact[: self._end].removeprefix(self._hidden)
+            self._minute, self._local = timestamp[:16], local.isoformat(" ")[:16].removeprefix(self._hidden)
         return self._local + timestamp[16 : self._end]
 
 

@@ -61,6 +61,11 @@ class BackendAddress(Struct, frozen=True):
         return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
 
     @property
+    def is_platform(self) -> bool:
+        """Whether this is the Partner API itself, production or sandbox."""
+        return self.host in (_LIVE_HOST, _TEST_HOST)
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether requests go over TLS."""
         return _split(self.base_url).scheme == "https"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -171,7 +172,8 @@ class Connection:
         return self._transient(self._unreachable(url, str(error) or type(error).__name__))
 
     def _unreachable(self, url: str, reason: str) -> BackendError:
-        return BackendError(f"no answer from {url.partition('?')[0]}: {reason}", _CHECK_URL)
+        words = re.sub(r"\[Errno -?[0-9]+\] ", "", reason)
+        return BackendError(f"no answer from {url.partition('?')[0]}: {words}", _CHECK_URL)
 
     def _malformed(self, url: str, response: httpx.Response | None, error: MalformedBody) -> Exception:
         kind = response.headers.get("content-type", "no content type") if response is not None else ""

@@ -183,7 +183,7 @@ class RemoteSource:
         except NotFound as error:
             raise BackendError(
                 f"there is no log endpoint here: {error.message}",
-                "TapTalent publishes none today; --source URL or the base_url of a profile names your logging backend",
+                "the base URL may lack its path, such as /v1; TapTalent itself publishes no log endpoint today",
             ) from None
         if page.server_time is not None and self._skew is None:
             self._measure_skew(parse_timestamp(page.server_time))
