@@ -183,6 +183,11 @@ def test_an_unknown_id_is_not_found(source: LogSource, entry_id: str) -> None:
         source.get(entry_id)
 
 
+def test_an_id_longer_than_any_url_is_a_clear_error(source: LogSource) -> None:
+    with pytest.raises(BackendError, match=r"cannot be asked: .*too long"):
+        source.get("a" * 70_000)
+
+
 def test_an_empty_id_is_refused_and_nothing_sent(full: Backend) -> None:
     told = Told()
     with source_at(full.url, full.key, told=told) as source, pytest.raises(UsageError, match="empty"):
