@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from command import Command, sample_entries
 from serving import Backend, running_backend
+
+settings.register_profile("steady", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("steady")
 
 
 @pytest.fixture

@@ -271,7 +271,7 @@ def test_any_other_host_does_not_get_the_key(taplogs: Command, backend: Backend,
 
 def test_where_the_key_is_left_out_a_comment_says_how_to_send_it(taplogs: Command, backend: Backend) -> None:
     last = shown(taplogs, backend, "https://evil.example/").splitlines()[-1]
-    assert last.startswith("# not the Partner API's host, so without your key")
+    assert last.startswith("# without your key, for this is no host of the Partner API")
 
 
 def test_several_commands_have_a_blank_line_between(taplogs: Command, logs: Backend, recorder: Recorder) -> None:
@@ -282,3 +282,16 @@ def test_several_commands_have_a_blank_line_between(taplogs: Command, logs: Back
     )
     assert second.endswith("  --user-agent python-requests/2.32.3\n")
     assert logs.key not in finished.out
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+@pytest.mark.parametrize(
+    "text", ["\x1b';touch hit;'", "\x1b\\';touch hit;'", "\u202e'$(touch hit)'", "\x1b`touch hit`'`touch hit`'"]
+)
+def test_no_shell_runs_what_a_log_says(tmp_path: Path, shell: str, text: str) -> None:
+    """Some shells do not know the quotes of `$'…'`: they may get a wrong text, but must find nothing to run in it."""
+    url = f"http://127.0.0.1:9/{text}"
+    entry = log_entry(method=text, request_url=url, user_agent=text, request_payload=payload(json.dumps(text)))
+    command = curl_command(entry, with_key=False).replace("curl", "true", 1)
+    subprocess.run([shell, "-c", command], cwd=tmp_path, check=False, capture_output=True)
+    assert list(tmp_path.iterdir()) == []

@@ -119,9 +119,9 @@ def _instant(text: str) -> datetime:
 
 
 def _status(classes: list[str], codes: list[int]) -> StatusFilter | None:
-    terms = (*classes, *map(str, codes))
+    terms = tuple(dict.fromkeys((*classes, *map(str, codes))))
     return StatusFilter(terms) if terms else None
 
 
 def _method(methods: list[str]) -> MethodFilter | None:
-    return MethodFilter(tuple(methods)) if methods else None
+    return MethodFilter(tuple(dict.fromkeys(methods))) if methods else None

@@ -32,11 +32,12 @@ _LOOP_SECONDS = 1.0
 """How long the loop sleeps without traffic; a request, a finished reply and `stop` all wake it."""
 
 
+_ENDING = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 _HAS_POLL = hasattr(select, "poll")  # Windows has none
 
 
 def serve_forever(server: BackendServer, ready: Callable[[str], None]) -> bool:
-    """Serve until SIGTERM or SIGINT, then finish; return whether every running request was answered in time.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then finish; return whether every running request was answered in time.
 
     `ready` is called with the server's URL. In another thread than the main one no signal arrives; run the server
     there, and stop it.
@@ -75,6 +76,8 @@ class BackendServer:
             map=self._map,
             sockets=[_listening_socket(host, port)],
             threads=threads,
+            connection_limit=1000,
+            channel_timeout=60,
             max_request_body_size=largest_body,
             # A stream waits for its reader after so many bytes, instead of piling up in a temporary file.
             outbuf_high_watermark=MEBIBYTE,
@@ -170,7 +173,7 @@ def _stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    previous = {number: signal.signal(number, handle) for number in _ENDING}
     try:
         yield
     finally:

@@ -1,7 +1,6 @@
 """taplogs list: the newest entries that match, as a table or for programs."""
 
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -16,8 +15,7 @@ from taplogs.core.timespan import Window
 from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp
 from taplogs.output.curl import shell_word
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
-
-MILLISECOND = timedelta(milliseconds=1)
+from taplogs.sources.pages import just_after
 
 _EPILOG = """\b
 Examples:
@@ -77,9 +75,9 @@ def rest_command(arguments: Sequence[str], query: LogQuery, listing: "Listing") 
         raise ValueError("a listing that was not cut has no rest")
     step = 0 if beyond.timestamp != last.timestamp else 1
     if query.order is Order.OLDEST_FIRST:
-        window = Window(last.instant + (1 - step) * MILLISECOND, query.window.until)
+        window = Window(last.instant if step else just_after(last.instant), query.window.until)
     else:
-        window = Window(query.window.since, last.instant + step * MILLISECOND)
+        window = Window(query.window.since, just_after(last.instant) if step else last.instant)
     words = without_options(arguments, ("--since", "--until"))
     if first.timestamp == beyond.timestamp:
         words = [*without_options(words, ("--limit", "-n")), "--limit", str(2 * listing.count)]

@@ -1,6 +1,7 @@
 """taplogs serve: the reference logging backend over HTTP."""
 
 import shlex
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -64,7 +65,7 @@ def serve(
     output = session.output  # where it is closed, that is told before a key is made that nobody would see
     host, port = _address(listen)
     limit = RateLimit.parse(rate) if rate else None
-    with _database(store) as path, closing(SqliteStore(path)) as entries:
+    with _ended_by_signals(), _database(store) as path, closing(SqliteStore(path)) as entries:
         keys = ApiKeys(entries.database)
         if revoke_key:
             _revoke(session, keys, revoke_key)
@@ -85,6 +86,22 @@ def _address(listen: str) -> tuple[str, int]:
     if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--listen {listen!r} is not understood", "accepted: HOST:PORT, such as 127.0.0.1:8321")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end the process as Ctrl-C does, so that the temporary database goes with it."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    previous = [(number, signal.signal(number, end)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in previous:
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -52,7 +52,12 @@ class ApiKey:
 
 def mask_keys(text: str) -> str:
     """Return `text` with every API key in it masked."""
-    return re.sub(_KEY_IN_TEXT, lambda match: f"sk_{match[1]}_…{match[0][-4:]}", text)
+    return re.sub(_KEY_IN_TEXT, _masked, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    whole = len(match[0]) >= 30  # of a part no character is shown: other parts may be shown elsewhere
+    return f"sk_{match[1]}_…{match[0][-4:] if whole else ''}"
 
 
 def _what_is_wrong(key: str) -> str:

@@ -105,7 +105,7 @@ def decode_page(body: bytes) -> Page:
             _refuse_other_names(_TOTAL_NAMES, body)
     except _NOT_STRICT:
         return _leniently(_lenient_page, _utf8(body))
-    return Page(entries, page.total_logs, page.next_cursor or None, _instant(page.server_time))
+    return Page(entries, _total(page.total_logs), page.next_cursor or None, _instant(page.server_time))
 
 
 def decode_entry(body: bytes) -> LogEntry:
@@ -270,7 +270,7 @@ def _lenient_page(text: str) -> Page:
     cursor = document.get("nextCursor")
     return Page(
         _lenient_entries(items, _members(text)[name]),
-        total if isinstance(total, int) and not isinstance(total, bool) else None,
+        _total(total),
         str(cursor) if isinstance(cursor, str | int) and cursor != "" else None,
         _instant(document.get("serverTime")),
     )
@@ -360,6 +360,11 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "created_at": _optional(_timestamp),
     "updated_at": _optional(_timestamp),
 }
+
+
+def _total(value: Any) -> int | None:
+    """Return a backend's own count, or None where it cannot be one."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
 def _instant(value: Any) -> str | None:

@@ -9,7 +9,7 @@ from taplogs.output.terminal import harmless
 
 _AUTHORIZATION = '--header "Authorization: Bearer $TAPLOGS_API_KEY"'
 
-_WITHOUT_KEY = f"# not the Partner API's host, so without your key; to send it: {_AUTHORIZATION}"
+_WITHOUT_KEY = f"# without your key, for this is no host of the Partner API; to send it: {_AUTHORIZATION}"
 
 
 def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -> str:
@@ -30,6 +30,8 @@ def curl_command(entry: LogEntry, *, with_key: bool, ascii_only: bool = False) -
     parts += _about_url(entry.request_url)
     if with_key:
         parts.append(_AUTHORIZATION)
+        if entry.request_url.lower().startswith("http://"):  # this machine: a proxy would see the key in the clear
+            parts.append("--noproxy '*'")
     if entry.user_agent and _is_one_line(entry.user_agent):
         parts.append(f"--user-agent {quote(entry.user_agent)}")
     if has_payload(entry.request_payload):
@@ -64,8 +66,7 @@ def shell_word(text: str, *, ascii_only: bool = False) -> str:
 
 
 def _escaped(character: str, ascii_only: bool) -> str:
-    if character in "'\\":
-        return f"\\{character}"
-    if harmless(character, ascii_only=ascii_only) == character:
+    # No real quote or backslash: a shell that does not know $'…' gets a wrong text, but nothing that it would run.
+    if character not in "'\\" and harmless(character, ascii_only=ascii_only) == character:
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))

@@ -40,6 +40,8 @@ class DetailView:
         self._full = full
         self._console = Console(
             file=stream,
+            height=100,
+            _environ={},  # widths and colours are settled already; rich would read COLUMNS and LINES again
             width=min(screen.width or 100, _WIDEST),
             force_terminal=screen.color,
             color_system="standard" if screen.color else None,

@@ -116,7 +116,7 @@ def screen_of(stream: TextIO, environ: Mapping[str, str], color: str = "auto") -
 
 def _width(stream: TextIO, environ: Mapping[str, str]) -> int:
     columns = environ.get("COLUMNS", "")
-    if columns.isascii() and columns.isdigit() and 0 < int(columns) < 100_000:
+    if columns.isascii() and columns.isdigit() and len(columns) < 6 and int(columns) > 0:
         return int(columns)
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80

@@ -138,7 +138,7 @@ class Connection:
         if status == 404 and _is_envelope(text):
             return NotFound(what)
         if 300 <= status < 400:
-            place = response.headers.get("location", "nowhere")
+            place = response.headers.get("location", "nowhere")[:200]
             return BackendError(f"{what} with a redirect to {place}; redirects are never followed", _CHECK_URL)
         return BackendError(what, _CHECK_URL)
 
@@ -154,7 +154,7 @@ class Connection:
 
     def _proxy_fault(self, error: httpcore.ProxyError) -> Exception:
         fault = BackendError(
-            f"the proxy does not connect to {self.address.host}: {error}",
+            f"the proxy does not connect to {self.address.host}: {str(error)[:300]}",
             "HTTPS_PROXY names the proxy, NO_PROXY the hosts that go without",
         )
         passing = str(error).startswith(tuple(map(str, TRANSIENT_STATUSES)))
@@ -172,11 +172,11 @@ class Connection:
         return self._transient(self._unreachable(url, str(error) or type(error).__name__))
 
     def _unreachable(self, url: str, reason: str) -> BackendError:
-        words = re.sub(r"\[Errno -?[0-9]+\] ", "", reason)
+        words = re.sub(r"\[Errno -?[0-9]+\] ", "", reason)[:300]
         return BackendError(f"no answer from {url.partition('?')[0]}: {words}", _CHECK_URL)
 
     def _malformed(self, url: str, response: httpx.Response | None, error: MalformedBody) -> Exception:
-        kind = response.headers.get("content-type", "no content type") if response is not None else ""
+        kind = response.headers.get("content-type", "no content type")[:100] if response is not None else ""
         fault = BackendError(
             f"{url.partition('?')[0]} answered 200 ({kind}), but not with log entries: {error.reason}", _CHECK_URL
         )

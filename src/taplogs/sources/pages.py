@@ -20,6 +20,8 @@ from taplogs.sources.parameters import backend_parameters
 MOST_PER_PAGE = 1000
 """What the contract allows."""
 
+_MOST_EMPTY_PAGES = 1000
+
 FetchPage = Callable[[Parameters], Page]
 
 
@@ -40,7 +42,7 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
     a circle of any length (Brent 1980).
     """
     paging: Parameters = [("perPage", str(size))]
-    number, given, announced = 1, 0, 0
+    number, given, announced, empty = 1, 0, 0, 0
     before = anchor = _Mark(frozenset(), None)
     while True:
         page = fetch([*backend_parameters(query), *paging])
@@ -48,12 +50,14 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
             announced = page.total or 0
             query = query.within(frozen(query.window, query.order, page))
         mark = _Mark(frozenset(entry.id for entry in page.entries), page.next_cursor)
-        fresh = [entry for entry in page.entries if entry.id not in before.ids]
+        fresh = unseen(page.entries, before.ids)
         given += len(fresh)
         by_cursor = paging[-1][0] == "cursor"
         ended = _is_past(query, page) or _was_last(page, given, by_cursor)
         if number > 1 and (mark.repeats(before) or mark.repeats(anchor)):
-            if page.entries and (page.next_cursor is not None or fresh or given < announced):
+            if page.entries and (
+                page.next_cursor is not None or fresh or given < announced or len(page.entries) == size
+            ):
                 raise BackendError(
                     "the backend sent the same page twice, so the listing cannot be completed",
                     "narrow the window with --since and --until, or ask for fewer entries with --limit",
@@ -62,6 +66,12 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
         yield Progress(fresh, page, more=not ended)
         if ended:
             return
+        empty = 0 if page.entries else empty + 1
+        if empty > _MOST_EMPTY_PAGES:
+            raise BackendError(
+                f"the backend sent {empty} pages without an entry, one after the other",
+                "narrow the window with --since and --until",
+            )
         before = mark
         anchor = anchor if number & (number - 1) else mark
         number += 1
@@ -71,6 +81,14 @@ def pages(query: LogQuery, fetch: FetchPage, size: int) -> Iterator[Progress]:
             left = (page.total or 0) - given
             wanted = left if size < left <= min(2 * size, MOST_PER_PAGE) else size  # no short page at the end
             paging = [("perPage", str(wanted)), ("cursor", page.next_cursor)]
+
+
+def unseen(entries: list[LogEntry], ids: frozenset[str]) -> list[LogEntry]:
+    """Return those of `entries` whose id is not among `ids`, each once."""
+    own = {entry.id: entry for entry in reversed(entries)}
+    if len(own) == len(entries) and ids.isdisjoint(own):
+        return entries
+    return [entry for entry in reversed(own.values()) if entry.id not in ids]
 
 
 def frozen(window: Window, order: Order, page: Page) -> Window:
@@ -95,6 +113,23 @@ def just_after(instant: datetime) -> datetime | None:
         return None
 
 
+def refuse_other_order(order: Order, entries: list[LogEntry]) -> None:
+    """Raise BackendError for a page wholly in the other order: its end is where the listing ought to begin."""
+    other = Order.NEWEST_FIRST if order is Order.OLDEST_FIRST else Order.OLDEST_FIRST
+    if entries and entries[0].timestamp != entries[-1].timestamp and is_in_order(other, entries):
+        wanted, sent = ("oldest", "newest") if order is Order.OLDEST_FIRST else ("newest", "oldest")
+        raise BackendError(
+            f"the backend was asked for the {wanted} entries first and sends the {sent} first",
+            "it does not know the parameter 'order' of the contract",
+        )
+
+
+def is_in_order(order: Order, entries: list[LogEntry]) -> bool:
+    """Return whether `entries` are sorted by time."""
+    times = [entry.timestamp for entry in entries]
+    return times == sorted(times, reverse=order is Order.NEWEST_FIRST)
+
+
 class _Mark(Struct, frozen=True):
     """What a page is known by again: its entries or, without any, where it says to go on."""
 
@@ -116,7 +151,7 @@ def _was_last(page: Page, given: int, by_cursor: bool) -> bool:
         return False
     if by_cursor or not page.entries:
         return True
-    return page.total is not None and given >= page.total
+    return page.total is not None and given == page.total  # a total below what came already is a lie
 
 
 def _is_past(query: LogQuery, page: Page) -> bool:

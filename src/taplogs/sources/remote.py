@@ -18,7 +18,7 @@ from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
 from taplogs.sources.connection import Connection, NotFound, Parameters
-from taplogs.sources.pages import MOST_PER_PAGE, Progress, frozen, just_after, pages
+from taplogs.sources.pages import MOST_PER_PAGE, Progress, frozen, is_in_order, just_after, pages, refuse_other_order
 from taplogs.sources.parameters import is_exact
 from taplogs.sources.protocol import SourceEvents
 from taplogs.sources.slices import cut, read_in_parallel
@@ -31,6 +31,7 @@ _PER_PAGE = 500
 _PAGES_PER_SLICE = 4
 _MOST_SLICES = 1000
 _NOTABLE_SKEW = timedelta(seconds=5)
+_ABSURD_SKEW = timedelta(days=3650)
 
 
 class RemoteSource:
@@ -101,7 +102,7 @@ class RemoteSource:
         size = _page_size(query)
         paging = pages(query, self._fetch_page, size)
         first = next(paging)
-        _refuse_other_order(query.order, first.entries)
+        refuse_other_order(query.order, first.entries)
         if first.page.total is not None:
             self._events.expect(_to_read(query, first.page.total))
         yield first.entries
@@ -190,7 +191,10 @@ class RemoteSource:
         return page
 
     def _measure_skew(self, server_time: datetime) -> None:
-        self._skew = server_time - self._clock()
+        skew = server_time - self._clock()
+        if abs(skew) > _ABSURD_SKEW:  # no clock to go by
+            return
+        self._skew = skew
         if abs(self._skew) > _NOTABLE_SKEW:
             direction = "ahead of" if self._skew > timedelta() else "behind"
             self._events.notice(
@@ -199,21 +203,9 @@ class RemoteSource:
             )
 
 
-def _refuse_other_order(order: Order, entries: list[LogEntry]) -> None:
-    """Raise BackendError for a page wholly in the other order: its end is where the listing ought to begin."""
-    other = Order.NEWEST_FIRST if order is Order.OLDEST_FIRST else Order.OLDEST_FIRST
-    if entries and _goes_on_in_time(other, entries):
-        wanted, sent = ("oldest", "newest") if order is Order.OLDEST_FIRST else ("newest", "oldest")
-        raise BackendError(
-            f"the backend was asked for the {wanted} entries first and sends the {sent} first",
-            "it does not know the parameter 'order' of the contract",
-        )
-
-
 def _goes_on_in_time(order: Order, entries: list[LogEntry]) -> bool:
     """Return whether `entries` are sorted by time and not all of one: what follows them lies beyond their last."""
-    times = [entry.timestamp for entry in entries]
-    return times[0] != times[-1] and times == sorted(times, reverse=order is Order.NEWEST_FIRST)
+    return entries[0].timestamp != entries[-1].timestamp and is_in_order(order, entries)
 
 
 def _remaining(first: Progress, window: Window) -> float:

@@ -15,7 +15,7 @@ from taplogs.core.timespan import Window
 from taplogs.errors import BackendError
 from taplogs.sources.body import MEBIBYTE, whole_lines
 from taplogs.sources.connection import JSON, NDJSON, Connection, body_chunks
-from taplogs.sources.pages import just_after
+from taplogs.sources.pages import is_in_order, just_after, refuse_other_order, unseen
 from taplogs.sources.parameters import backend_parameters
 from taplogs.sources.retry import TransientFault
 
@@ -32,18 +32,22 @@ def stream_entries(connection: Connection, query: LogQuery) -> Generator[list[Lo
     anything is given, and BackendError.
     """
     rest, seam = query, frozenset[str]()
-    failures = 0
+    failures, ordered = 0, True
     while True:
         within = LogQuery(window=rest.window)
         try:
             for batch in _one_stream(connection, rest):
-                fresh = [entry for entry in within.select(batch) if entry.id not in seam]
+                fresh = unseen(within.select(batch), seam)
                 if fresh:
+                    refuse_other_order(query.order, fresh)
+                    ordered = ordered and is_in_order(query.order, fresh)
                     failures = 0
                     rest, seam = _after(rest, fresh, seam)
                     yield fresh
         except TransientFault as fault:
             failures += 1
+            if not ordered:  # where it broke off says nothing about what has come
+                raise fault.error from fault
             connection.retrier.wait(fault, failures)
         except StreamsRefused:
             if rest is query:
