@@ -20,6 +20,10 @@ from taplogs.sources.parameters import backend_parameters
 from taplogs.sources.retry import TransientFault
 
 
+_TELLING_ENTRIES = 2
+"""More than so many entries, the first of a stream, tell its order; two may just be out of order."""
+
+
 class StreamsRefused(Exception):
     """The backend answers with pages where it was asked for a stream."""
 
@@ -39,7 +43,8 @@ def stream_entries(connection: Connection, query: LogQuery) -> Generator[list[Lo
             for batch in _one_stream(connection, rest):
                 fresh = unseen(within.select(batch), seam)
                 if fresh:
-                    refuse_other_order(query.order, fresh)
+                    if rest is query and len(fresh) > _TELLING_ENTRIES:
+                        refuse_other_order(query.order, fresh)
                     ordered = ordered and is_in_order(query.order, fresh)
                     failures = 0
                     rest, seam = _after(rest, fresh, seam)
