@@ -19,7 +19,6 @@ from taplogs.sources.pages import is_in_order, just_after, refuse_other_order, u
 from taplogs.sources.parameters import backend_parameters
 from taplogs.sources.retry import TransientFault
 
-
 _TELLING_ENTRIES = 2
 """More than so many entries, the first of a stream, tell its order; two may just be out of order."""
 
