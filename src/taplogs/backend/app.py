@@ -112,7 +112,7 @@ class _Application:
             return _encoded(request, self._dispatch(request))
         except ApiError as error:
             return error_response(error)
-        except Exception:
+        except Exception:  # whatever failed, the client gets the envelope and the log the fault
             _logger.exception("%s %r failed", request.method, request.path)
             return error_response(internal_error())
 
@@ -212,6 +212,6 @@ def _watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield `chunks`; where they break off, log it and have the server close the connection before the end."""
     try:
         yield from chunks
-    except Exception as error:
+    except Exception as error:  # the headers are sent: only breaking off tells the client
         _logger.exception("a stream broke off")
         raise ConnectionAbortedError("the stream broke off") from error
