@@ -12,13 +12,13 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main() -> None:
-    """Store so many entries, the first ones of a year."""
+    """Store so many entries, the first ones of some years."""
     path, number = sys.argv[1:]
     store = SqliteStore(Path(path))
-    added = store.add(islice(sample_entries(START, START.replace(year=START.year + 1)), int(number)))
+    added = store.add(islice(sample_entries(START, START.replace(year=START.year + 100)), int(number)))
     store.close()
     if added != int(number):
-        sys.exit(f"a year has no more than {added} entries")
+        sys.exit(f"only {added} entries were stored")
 
 
 if __name__ == "__main__":

@@ -6,12 +6,21 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from taplogs.core.comparison import BEFORE
+
 _OPTIONS = "Options"
 _ORDER = ("Arguments", "Filters", "Output", "Source", "Display", _OPTIONS)
 
 
 class GroupedHelpCommand(TyperCommand):
     """A command whose help lists its options by what they are about."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments; --compare, where the command has it, may stand without a value."""
+        if any("--compare" in parameter.opts for parameter in self.params):
+            args = with_compared_window(args)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and options, a section for each group."""
@@ -38,3 +47,12 @@ def _section_of(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return "Arguments"
     return getattr(parameter, "rich_help_panel", None) or _OPTIONS
+
+
+def with_compared_window(arguments: list[str]) -> list[str]:
+    """Return the arguments with the window before as the value of each --compare that has none: no `A..B` follows."""
+    given: list[str] = []
+    for position, argument in enumerate(arguments):
+        following = arguments[position + 1] if position + 1 < len(arguments) else ""
+        given.append(f"--compare={BEFORE}" if argument == "--compare" and ".." not in following else argument)
+    return given

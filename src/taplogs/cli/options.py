@@ -167,6 +167,30 @@ class OutputOptions(Struct, frozen=True):
         return name
 
 
+Compare = Annotated[
+    str | None,
+    Option(
+        "--compare",
+        metavar="[A..B]",
+        help="Beside the window before, of the same length, or beside A..B.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+"""For a parameter `compare`; see `core.comparison.compared_window`."""
+
+ReportFormat = Annotated[
+    str | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        help="table, json, jsonl or csv; a table on a terminal, jsonl in a pipe.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+"""For a parameter `output` of a command that measures; see `output.records.report_format`."""
+
+
 class SourceOptions(Struct, frozen=True):
     """Where entries come from, and how it is reached."""
 

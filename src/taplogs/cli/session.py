@@ -150,13 +150,26 @@ class Session:
 
     def with_progress(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
         """Return the batches, their progress shown where a person waits and sees no rows."""
-        messages = self.messages
-        if messages is None or not messages.screen.is_terminal:
-            return batches
-        from taplogs.output.progress import Progress
+        progress = self._begin_progress()
+        return progress.follow(batches, until_first=self.output.screen.is_terminal) if progress else batches
 
-        self._progress = Progress(messages.write_raw, self.runtime.monotonic, messages.screen.width or 80)
-        return self._progress.follow(batches, until_first=self.output.screen.is_terminal)
+    @contextmanager
+    def progress(self) -> Iterator[None]:
+        """Show how far a source is that is read from within the block, where a person waits."""
+        progress = self._begin_progress()
+        try:
+            yield
+        finally:
+            if progress:
+                progress.clear()
+
+    def _begin_progress(self) -> Progress | None:
+        messages = self.messages
+        if messages and messages.screen.is_terminal:
+            from taplogs.output.progress import Progress
+
+            self._progress = Progress(messages.write_raw, self.runtime.monotonic, messages.screen.width or 80)
+        return self._progress
 
     def tell_empty(self, query: LogQuery, is_failure: bool) -> None:
         """Say that nothing matched, and which filters are on; raises EmptyResult where that is a failure."""

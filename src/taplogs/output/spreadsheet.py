@@ -42,14 +42,15 @@ def csv_row(entry: LogEntry, members: Sequence[str], templates: EndpointTemplate
         getattr(entry, _FIELD_OF[member]) if member in _FIELD_OF else templates.template(entry.path)
         for member in members
     ]
-    line = ",".join(map(_cell, values)) + "\r\n"
+    line = ",".join(map(csv_cell, values)) + "\r\n"
     return line.encode("utf-8", "backslashreplace")
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
+    """Return a value as a cell, quoted where it has to be: null is empty, numbers are as they are, text is guarded."""
     if value is None:
         return ""
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return str(value)
     if isinstance(value, Raw):
         if not has_payload(value):

@@ -1,0 +1,29 @@
+"""What a window is compared with: the one before it, of the same length, or one that is named."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from taplogs.core.timespan import Window, parse_window
+from taplogs.errors import UsageError
+
+BEFORE = "before"
+_ACCEPTED = "accepted: --compare alone (the window before, of the same length), or --compare 2026-11-01..2026-11-08"
+
+
+def compared_window(text: str, window: Window, *, now: datetime, zone: tzinfo) -> Window:
+    """Return the window that `text` names, to compare `window` with, which has two bounds; raises UsageError."""
+    if text == BEFORE:
+        if window.since is None or window.until is None:
+            raise UsageError("--compare needs a window that begins somewhere", "give --since, such as --since 1d")
+        try:
+            return Window(window.since - (window.until - window.since), window.since)
+        except OverflowError:
+            raise UsageError("--compare: the window before would begin before the year 1", _ACCEPTED) from None
+    since, separator, until = text.partition("..")
+    if not separator or not since.strip() or not until.strip():
+        raise UsageError(f"--compare {text!r} is not understood", _ACCEPTED)
+    try:
+        return parse_window(since, until, now=now, zone=zone)
+    except UsageError as error:
+        raise UsageError(f"--compare {text!r}: {error.message}", error.hint) from None
