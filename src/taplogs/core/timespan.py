@@ -2,8 +2,8 @@
 
 Seconds, minutes and hours are elapsed time. Days, weeks and months are steps on the calendar of the time zone: `1d`
 before 09:00 is 09:00 the day before, whether that day had 23, 24 or 25 hours, and `1mo` before 31 March is the last
-day of February. A local time that a clock change skips is moved forward by the change; of one that occurs twice,
-the first is meant.
+day of February; `+1d` goes the other way. A local time that a clock change skips is moved forward by the change; of
+one that occurs twice, the first is meant.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp, from_e
 from taplogs.errors import UsageError
 
 ACCEPTED = (
-    "accepted: 30s 15m 2h 2d 1w 1mo (also 1d12h, '2d ago'), now, today, yesterday, monday, "
+    "accepted: 30s 15m 2h 2d 1w 1mo (also 1d12h, '2d ago'), +10m or 'in 10m' ahead, now, today, yesterday, monday, "
     "2026-11-01, 2026-11-01T10:00, 2026-11-01T10:00:00+01:00, @1762000000"
 )
 
-_STEP = r"([0-9]{1,9})(mo|s|m|h|d|w)"
-_DURATION = r"-?((?:[0-9]{1,9}(?:mo|s|m|h|d|w))+)(?: ago)?\Z"
+_STEP = r"[0-9]{1,9}(?:mo|s|m|h|d|w)"
+_STEPS = rf"(?:{_STEP})+"
+_OFFSET = rf"(?P<ahead>\+|in )(?P<later>{_STEPS})\Z|-?(?P<before>{_STEPS})(?: ago)?\Z"
 # Patterns are text, compiled by re when they are first used: most runs need none or one of them.
 _DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[t ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?P<offset>z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
+_DURATION = r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ms|s|m|h))+"
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _EPOCH = r"@(-?[0-9]{1,14}(?:\.[0-9]{1,9})?)\Z"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -81,7 +84,7 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo, option: str = "time
     try:
         instant = (
             _named_day(expression, now, zone)
-            or _before_now(expression, now, zone)
+            or _beside_now(expression, now, zone)
             or _epoch(expression)
             or _date_time(expression, zone)
         )
@@ -93,6 +96,23 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo, option: str = "time
     if instant is None:
         raise UsageError(f"{option} {text!r} is not understood", _advice(expression))
     return instant
+
+
+def parse_duration(text: str, *, least: timedelta, option: str = "duration") -> timedelta:
+    """Return the elapsed time that a text such as `500ms`, `2s` or `1m30s` names, from `least` to a day.
+
+    Raises UsageError.
+    """
+    expression = "".join(text.split()).lower()
+    if re.fullmatch(_DURATION, expression):
+        parts = re.findall(r"([0-9.]+)([a-z]+)", expression)
+        milliseconds = sum(float(number) * _MILLISECONDS[unit] for number, unit in parts)
+        if least / timedelta(milliseconds=1) <= milliseconds <= 24 * _MILLISECONDS["h"]:
+            return timedelta(milliseconds=milliseconds)
+    raise UsageError(
+        f"{option} {text!r} is not a length of time that it takes",
+        f"accepted: {least / timedelta(seconds=1):g}s to 24h, such as 500ms, 2s or 1m30s",
+    )
 
 
 def is_relative(text: str | None) -> bool:
@@ -115,22 +135,23 @@ def _named_day(expression: str, now: datetime, zone: tzinfo) -> datetime | None:
     return datetime.combine(today - timedelta(days=days), time(), zone)
 
 
-def _before_now(expression: str, now: datetime, zone: tzinfo) -> datetime | None:
-    match = re.match(_DURATION, expression)
+def _beside_now(expression: str, now: datetime, zone: tzinfo) -> datetime | None:
+    match = re.match(_OFFSET, expression)
     if not match:
         return None
+    sign = 1 if match["ahead"] else -1
     steps = dict.fromkeys(("mo", "w", "d", "h", "m", "s"), 0)
-    for number, unit in re.findall(_STEP, match[1]):
-        steps[unit] += int(number)
+    for number, unit in re.findall(r"([0-9]+)([a-z]+)", match["later"] or match["before"]):
+        steps[unit] += sign * int(number)
     wall_clock = now.astimezone(zone).replace(tzinfo=None)
     if steps["mo"]:
         from dateutil.relativedelta import relativedelta
 
-        wall_clock -= relativedelta(months=steps["mo"])
-    wall_clock -= timedelta(weeks=steps["w"], days=steps["d"])
+        wall_clock += relativedelta(months=steps["mo"])
+    wall_clock += timedelta(weeks=steps["w"], days=steps["d"])
     on_calendar = steps["mo"] or steps["w"] or steps["d"]
     start = wall_clock.replace(tzinfo=zone).astimezone(UTC) if on_calendar else now
-    return start.astimezone(UTC) - timedelta(hours=steps["h"], minutes=steps["m"], seconds=steps["s"])
+    return start.astimezone(UTC) + timedelta(hours=steps["h"], minutes=steps["m"], seconds=steps["s"])
 
 
 def _epoch(expression: str) -> datetime | None:
