@@ -76,13 +76,13 @@ def sample_entries(since_hour: datetime, until: datetime) -> Iterator[LogEntry]:
         hour += _HOUR
 
 
-def fill_demo(store: SqliteStore, now: datetime) -> None:
-    """Have `store` hold the newest 20,000 of the demo's entries up to `now`, to ten minutes.
+def fill_demo(store: SqliteStore, now: datetime, stale_after: timedelta = _STALE_AFTER) -> None:
+    """Have `store` hold the newest 20,000 of the demo's entries up to `now`, unless its newest is younger than stale.
 
     Processes may do so at once: both add the same entries, and each is kept once.
     """
     newest = store.newest()
-    if newest is not None and parse_timestamp(newest) > now - _STALE_AFTER:
+    if newest is not None and parse_timestamp(newest) > now - stale_after:
         return
     first_hour = _start_of_hour(parse_timestamp(newest)) if newest else None
     batches: list[list[LogEntry]] = []

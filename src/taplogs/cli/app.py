@@ -16,6 +16,7 @@ from taplogs.cli.runtime import Runtime
 _COMMANDS = {
     "list": ("taplogs.cli.list", "List log entries, newest first."),
     "show": ("taplogs.cli.show", "Show everything about an entry."),
+    "tail": ("taplogs.cli.tail", "Show the last entries, then new ones as they arrive."),
     "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),
     "serve": ("taplogs.cli.serve", "Run the reference logging backend."),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from taplogs.cli.options import DisplayOptions, FilterOptions, SourceOptions, settings_flags
 from taplogs.cli.runtime import Runtime
@@ -104,9 +106,12 @@ class Session:
         return find_credential(self.address, self.runtime.environ, self.settings.get("key_file"), self.stored_keys)
 
     @contextmanager
-    def source(self) -> Iterator[LogSource]:
-        """Give the source of entries, and close it."""
-        source = self._open_source()
+    def source(self, *, follow_with: Callable[[float], object] | None = None) -> Iterator[LogSource]:
+        """Give the source of entries, and close it.
+
+        `follow_with` waits so many seconds: with it, outages are waited out, however long, and the demo goes on.
+        """
+        source = self._open_source(follow_with)
         try:
             yield source
         finally:
@@ -128,13 +133,16 @@ class Session:
         get = self.settings.get
         return Reach(get("ca_file"), get("parallel"), get("timeout"), get("max_wait"))
 
-    def _open_source(self) -> LogSource:
+    def _open_source(self, follow_with: Callable[[float], object] | None) -> LogSource:
+        follows = follow_with is not None
+        surroundings = replace(self.surroundings, sleep=follow_with) if follows else self.surroundings
         if not self.is_demo:
-            return open_backend(self.address, self.credential.key, self.reach, self.surroundings)
+            reach = replace(self.reach, persistent=follows)
+            return open_backend(self.address, self.credential.key, reach, surroundings)
         from platformdirs import user_cache_path
 
         folder = self.runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
-        return open_demo(Path(folder), self.surroundings)
+        return open_demo(Path(folder), surroundings, goes_on=follows)
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""
@@ -173,13 +181,17 @@ class Session:
 
     def tell_empty(self, query: LogQuery, is_failure: bool) -> None:
         """Say that nothing matched, and which filters are on; raises EmptyResult where that is a failure."""
-        active = [f"{item.option} {item}" for item in query.filters]
-        active += [f"since {self._local(query.window.since)}"] if query.window.since else []
-        active += [f"until {self._local(query.window.until)}"] if query.window.until else []
-        message = "no entries match" + (f" ({', '.join(active)})" if active else "")
+        message = f"no entries match{self.filters_on(query)}"
         if is_failure:
             raise EmptyResult(message, "--fail-on-empty makes this a failure")
         self.notice(message)
+
+    def filters_on(self, query: LogQuery) -> str:
+        """Return which filters are on, in parentheses after a space; empty without any."""
+        active = [f"{item.option} {item}" for item in query.filters]
+        active += [f"since {self._local(query.window.since)}"] if query.window.since else []
+        active += [f"until {self._local(query.window.until)}"] if query.window.until else []
+        return f" ({', '.join(active)})" if active else ""
 
     def notice(self, message: str) -> None:
         """Tell the user something that is not an error, on standard error."""

@@ -139,12 +139,19 @@ class Connection:
             return NotFound(what)
         if 300 <= status < 400:
             place = response.headers.get("location", "nowhere")[:200]
-            return BackendError(f"{what} with a redirect to {place}; redirects are never followed", _CHECK_URL)
-        return BackendError(what, _CHECK_URL)
+            return self._foreign(
+                BackendError(f"{what} with a redirect to {place}; redirects are never followed", _CHECK_URL)
+            )
+        fault = BackendError(what, _CHECK_URL)
+        return fault if status < 500 and _is_envelope(text) else self._foreign(fault)
 
     def _transient(self, error: BackendError, retry_after: float | None = None) -> Exception:
         """Return what has the request tried again; the error itself where nobody waits for the answer any more."""
         return error if self.deadline.ended.is_set() else TransientFault(error, retry_after)
+
+    def _foreign(self, fault: BackendError) -> Exception:
+        """Return what becomes of an answer that is not the contract: once the backend has spoken it, that may pass."""
+        return self._transient(fault) if self.retrier.persists else fault
 
     def _beginning(self, response: httpx.Response) -> str:
         try:
@@ -180,7 +187,7 @@ class Connection:
         fault = BackendError(
             f"{url.partition('?')[0]} answered 200 ({kind}), but not with log entries: {error.reason}", _CHECK_URL
         )
-        return self._transient(fault) if error.truncated else fault
+        return self._transient(fault) if error.truncated else self._foreign(fault)
 
     @staticmethod
     def _client_url(response: httpx.Response) -> str:

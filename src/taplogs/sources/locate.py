@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from taplogs.sources.protocol import LogSource, SourceEvents
 
 if TYPE_CHECKING:
     import httpx
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.transport import Deadline
@@ -36,12 +37,16 @@ class Surroundings(Struct, frozen=True):
 
 
 class Reach(Struct, frozen=True):
-    """How a backend is reached: an authority to trust as well, slices at once, seconds a request and of retries."""
+    """How a backend is reached: an authority to trust as well, slices at once, seconds a request and of retries.
+
+    `persistent`: once it has been reached, it is asked until it answers, however long it is away.
+    """
 
     ca_file: str | None = None
     parallel: int = 4
     timeout: float = 60.0
     max_wait: float = 60.0
+    persistent: bool = False
 
 
 def address_of(source: str | None, base_url: str, logs_path: str) -> BackendAddress:
@@ -68,18 +73,35 @@ def open_backend(address: BackendAddress, key: ApiKey, reach: Reach, surrounding
     return _remote(address, key, transport, deadline, reach, surroundings)
 
 
-def open_demo(folder: Path, surroundings: Surroundings) -> LogSource:
-    """Return the demo: the reference backend in this process, over a store in `folder` that is filled up to now."""
+def open_demo(folder: Path, surroundings: Surroundings, *, goes_on: bool = False) -> LogSource:
+    """Return the demo: the reference backend in this process, over a store in `folder` that is filled up to now.
+
+    `goes_on`: it is filled again with every request, so that new entries arrive.
+    """
     import httpx
 
     from taplogs.backend.app import create_app
     from taplogs.sources.transport import Deadline
 
     store = _demo_store(folder, surroundings)
-    transport = httpx.WSGITransport(app=create_app(store, clock=surroundings.clock))
+    application = create_app(store, clock=surroundings.clock)
+    if goes_on:
+        application = _filled_before(application, store, surroundings.clock)
+    transport = httpx.WSGITransport(app=application)
     key = ApiKey("sk_test_" + "0" * 22)
     deadline = Deadline(threading.Event())
     return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, deadline, Reach(parallel=1), surroundings)
+
+
+def _filled_before(application: WSGIApplication, store: SqliteStore, clock: Callable[[], datetime]) -> WSGIApplication:
+    """Return the application with its store filled up to now before each request."""
+    from taplogs.backend.sample import fill_demo
+
+    def filled(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        fill_demo(store, clock(), stale_after=timedelta())
+        return application(environ, start_response)
+
+    return filled
 
 
 def _demo_store(folder: Path, surroundings: Surroundings) -> SqliteStore:
@@ -121,7 +143,7 @@ def _remote(
     from taplogs.sources.retry import Retrier, RetryPolicy
 
     retrier = Retrier(
-        RetryPolicy(max_wait=reach.max_wait),
+        RetryPolicy(max_wait=reach.max_wait, persistent=reach.persistent),
         sleep=surroundings.sleep,
         random=surroundings.random,
         notice=surroundings.events.notice,

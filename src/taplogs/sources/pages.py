@@ -25,6 +25,10 @@ _MOST_EMPTY_PAGES = 1000
 FetchPage = Callable[[Parameters], Page]
 
 
+class OtherOrder(BackendError):
+    """A backend sends its entries in the other order than it was asked for."""
+
+
 class Progress(Struct, frozen=True):
     """One page as it was taken: its new entries, the reply itself, and whether more may follow."""
 
@@ -114,11 +118,11 @@ def just_after(instant: datetime) -> datetime | None:
 
 
 def refuse_other_order(order: Order, entries: list[LogEntry]) -> None:
-    """Raise BackendError for a page wholly in the other order: its end is where the listing ought to begin."""
+    """Raise OtherOrder for a page wholly in the other order: its end is where the listing ought to begin."""
     other = Order.NEWEST_FIRST if order is Order.OLDEST_FIRST else Order.OLDEST_FIRST
     if entries and entries[0].timestamp != entries[-1].timestamp and is_in_order(other, entries):
         wanted, sent = ("oldest", "newest") if order is Order.OLDEST_FIRST else ("newest", "oldest")
-        raise BackendError(
+        raise OtherOrder(
             f"the backend was asked for the {wanted} entries first and sends the {sent} first",
             "it does not know the parameter 'order' of the contract",
         )

@@ -16,12 +16,19 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from taplogs.errors import BackendError
+from taplogs.errors import BackendError, RateLimited
 
 Result = TypeVar("Result")
 
 _WORTH_TELLING = 1.0
 """Seconds by which a thread may have to wait longer than another without a word."""
+
+_OUTAGE_CAP = 15.0
+"""Seconds between two tries, at most, of whoever waits until the backend is back."""
+
+_MOST_DOUBLINGS = 30
+_LONG = 120.0
+"""Seconds from which on a time is told in minutes."""
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -36,12 +43,16 @@ class TransientFault(Exception):
 
 
 class RetryPolicy(Struct, frozen=True):
-    """At most `tries` of one request, and `max_wait` seconds of waiting in a whole run."""
+    """At most `tries` of one request, and `max_wait` seconds of waiting in a whole run.
+
+    `persistent`: as soon as one request has succeeded, all that follow are tried until they do, however long it takes.
+    """
 
     tries: int = 5
     base: float = 0.5
     cap: float = 10.0
     max_wait: float = 60.0
+    persistent: bool = False
 
 
 class Retrier:
@@ -62,35 +73,80 @@ class Retrier:
         self._notice = notice
         self._budget = policy.max_wait
         self._turn = threading.Lock()
+        self._telling = threading.Lock()
+        self._reached = False
+        self._away_since: float | None = None
+        self._limit_told = False
+
+    @property
+    def persists(self) -> bool:
+        """Whether requests are tried until they succeed, from here on."""
+        return self._policy.persistent and self._reached
 
     def run(self, attempt: Callable[[], Result]) -> Result:
         """Return what `attempt` returns; raises its error once no further try is allowed."""
         failures = 0
         while True:
             try:
-                return attempt()
+                result = attempt()
             except TransientFault as fault:
                 failures += 1
                 self.wait(fault, failures)
+            else:
+                self.succeeded()
+                return result
 
     def wait(self, fault: TransientFault, failures: int) -> None:
         """Wait before the next try after so many failures in a row; raises the fault's error instead of the last."""
         error = fault.error
-        if failures >= self._policy.tries:
+        persists = self.persists
+        if failures >= self._policy.tries and not persists:
             raise type(error)(f"{error.message} (tried {failures} times)", error.hint) from fault
-        delay = self._random() * min(self._policy.cap, self._policy.base * 2**failures)
-        delay = max(delay, fault.retry_after or 0.0)
+        most = min(
+            _OUTAGE_CAP if persists else self._policy.cap, self._policy.base * 2 ** min(failures, _MOST_DOUBLINGS)
+        )
+        delay = max(self._random() * most, fault.retry_after or 0.0)
         waited = self._take_turn()
         delay -= waited
         try:
             if delay > 0 or not waited:
-                self._charge(delay, fault)
-                if not waited or delay > _WORTH_TELLING:
-                    count = f"{failures + 1} of {self._policy.tries}"
-                    self._notice(f"{error.message}; trying again in {delay:.1f} s ({count})")
+                if persists:
+                    self._tell_away(fault)
+                else:
+                    self._charge(delay, fault)
+                    if not waited or delay > _WORTH_TELLING:
+                        count = f"{failures + 1} of {self._policy.tries}"
+                        self._notice(f"{error.message}; trying again in {delay:.1f} s ({count})")
                 self._sleep(delay)
         finally:
             self._turn.release()
+
+    def succeeded(self) -> None:
+        """Take note that the backend answers, and tell the user where it was away."""
+        self._reached = True
+        with self._telling:
+            since, self._away_since = self._away_since, None
+        if since is not None:
+            seconds = time.monotonic() - since
+            self._notice(
+                f"the backend is back after {f'{seconds:.0f} s' if seconds < 120 else f'{seconds / 60:.0f} min'}"
+            )
+
+    def _tell_away(self, fault: TransientFault) -> None:
+        """Tell once that the backend is away; of a limited rate, which may last, only once in a run."""
+        error = fault.error
+        limited = isinstance(error, RateLimited)
+        with self._telling:
+            known = self._limit_told if limited else self._away_since is not None
+            if limited:
+                self._limit_told = True
+            elif not known:
+                self._away_since = time.monotonic()
+        if known:
+            return
+        earliest = f", in {fault.retry_after:.0f} s at the earliest" if (fault.retry_after or 0) > _OUTAGE_CAP else ""
+        what = "waiting as long as it asks, from here on" if limited else f"trying again until it is back{earliest}"
+        self._notice(f"{error.message}; {what}")
 
     def _take_turn(self) -> float:
         """Wait for other threads that wait, and return for how many seconds: the budget is charged for them once."""

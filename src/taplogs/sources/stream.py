@@ -46,6 +46,7 @@ def stream_entries(connection: Connection, query: LogQuery) -> Generator[list[Lo
                         refuse_other_order(query.order, fresh)
                     ordered = ordered and is_in_order(query.order, fresh)
                     failures = 0
+                    connection.retrier.succeeded()
                     rest, seam = _after(rest, fresh, seam)
                     yield fresh
         except TransientFault as fault:
@@ -59,6 +60,7 @@ def stream_entries(connection: Connection, query: LogQuery) -> Generator[list[Lo
             failures += 1
             connection.retrier.wait(TransientFault(BackendError("the backend broke off and streams no more")), failures)
         else:
+            connection.retrier.succeeded()
             return
 
 

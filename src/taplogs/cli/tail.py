@@ -1,0 +1,213 @@
+"""taplogs tail: the last entries that match, then new ones as they arrive."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from types import FrameType
+from typing import Annotated, Any, Self
+
+import typer
+from msgspec.structs import replace
+
+from taplogs.cli.command import build_command
+from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
+from taplogs.cli.session import Session
+from taplogs.core.entry import LogEntry
+from taplogs.core.query import LogQuery
+from taplogs.core.timespan import Window, parse_duration
+from taplogs.errors import BackendError, UsageError
+from taplogs.output.formats import FORMATS, Layout, shows_payloads
+from taplogs.output.reader import Reader
+from taplogs.sources.follow import Follower, Pace
+
+_EPILOG = """\b
+Examples:
+  taplogs tail --status error
+  taplogs tail -m POST -e '/v1/partner/candidates' -o jsonl | jq .statusCode
+  taplogs tail --since today -s 5xx --until +1h
+  taplogs tail -n 0 --max 1 --latency '>2s'       waits for the next slow request
+"""
+
+_LAST = 10
+_LEAST_INTERVAL = timedelta(milliseconds=100)
+_LEAST_OVERLAP = timedelta(seconds=1)
+
+Batches = Iterator[list[LogEntry]]
+
+
+def tail_entries(
+    context: typer.Context,
+    filters: FilterOptions,
+    output: OutputOptions,
+    source: SourceOptions,
+    display: DisplayOptions,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            "--last",
+            "-n",
+            metavar="N",
+            min=0,
+            help="So many entries first (10; with --since: all).",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option("--max", metavar="N", min=1, help="Stop after so many entries in all.", rich_help_panel="Output"),
+    ] = None,
+    interval: Annotated[
+        str,
+        typer.Option(
+            "--interval", metavar="TIME", help="Look for new entries so often: 500ms, 2s, 1m (2s).", show_default=False
+        ),
+    ] = "2s",
+    overlap: Annotated[
+        str,
+        typer.Option("--overlap", metavar="TIME", help="How late entries may become visible (1m).", show_default=False),
+    ] = "1m",
+) -> None:
+    """Show the last entries that match, then new ones as they arrive, until Ctrl-C, --until or --max."""
+    session = Session(context.obj, source, display)
+    format_name = output.format_for(session.output.screen)
+    query = replace(filters.query(session.templates), payloads=shows_payloads(format_name, output.columns))
+    pace = Pace(
+        parse_duration(interval, least=_LEAST_INTERVAL, option="--interval"),
+        parse_duration(overlap, least=_LEAST_OVERLAP, option="--overlap"),
+    )
+    _window(filters, session, session.runtime.clock())  # a wrong time is told before a key is looked for
+    reader = Reader(session.runtime.stdout, session.runtime.sleep)
+    end = End(reader.wait)
+    with session.source(follow_with=end.wait) as log_source:
+        query = query.within(_window(filters, session, log_source.now()))
+        end.set(query.window.until, log_source.now)
+        runtime = session.runtime
+        follower = Follower(
+            log_source, query, pace, monotonic=runtime.monotonic, sleep=reader.wait, notice=session.notice
+        )
+        if last is None and query.window.since is None:
+            last = _LAST
+        batches = _up_to(most, _followed(follower, last, query, session))
+        with Interruption() as interruption:
+            shown = interruption.ends(end.ends(batches))
+            FORMATS[format_name](shown, session.output, Layout(output.columns, session.zone, session.templates))
+    if interruption.came:
+        raise KeyboardInterrupt
+    if end.came_in_outage:
+        raise BackendError(
+            "the time was up while the backend was away; what it got since then is not shown",
+            "'taplogs list' with --since and --until shows it as soon as the backend is back",
+        )
+
+
+def _window(filters: FilterOptions, session: Session, now: datetime) -> Window:
+    """Return the window, which must end after `now`, if at all; raises UsageError."""
+    window = filters.window(now, session.zone)
+    if window.until is not None and window.until <= now:
+        raise UsageError(
+            f"--until {filters.until} ({window.until_text}) is past",
+            "a time to come ends it, such as --until +10m; 'taplogs list' shows what was",
+        )
+    return window
+
+
+def _followed(follower: Follower, last: int | None, query: LogQuery, session: Session) -> Batches:
+    """Yield the first entries, then what arrives; between the two, say where there was nothing to show."""
+    count = 0
+    for batch in follower.first(last):
+        count += len(batch)
+        yield batch
+    if not count:
+        words = "waiting for new entries" if last == 0 else "no entries match yet"
+        rest = "" if last == 0 else "; waiting for new ones"
+        session.notice(f"{words}{session.filters_on(query)}{rest}, Ctrl-C ends it")
+    yield from follower.arriving()
+
+
+def _up_to(most: int | None, batches: Batches) -> Batches:
+    """Yield the first `most` entries of the batches; all of them for None."""
+    left = most
+    for batch in batches:
+        if left is not None and len(batch) >= left:
+            yield batch[:left]
+            return
+        yield batch
+        left = left - len(batch) if left is not None else None
+
+
+class TimeIsUp(Exception):
+    """The end of the window came while a source waited for its next try."""
+
+
+class End:
+    """When a run that follows ends by itself: with its window, also in an outage; and it ends with its reader."""
+
+    def __init__(self, wait: Callable[[float], None]) -> None:
+        """`wait` waits so many seconds."""
+        self._wait = wait
+        self._until: datetime | None = None
+        self.came_in_outage = False
+
+    def set(self, until: datetime | None, now: Callable[[], datetime]) -> None:
+        """Have the end be at `until` by the clock `now`; None is no end."""
+        self._until, self._now = until, now
+
+    def wait(self, seconds: float) -> None:
+        """Wait so many seconds for a source in trouble; raises TimeIsUp where the end comes first."""
+        left = (self._until - self._now()).total_seconds() if self._until else seconds
+        self._wait(max(0.0, min(seconds, left)))
+        if left < seconds:
+            raise TimeIsUp
+
+    def ends(self, batches: Batches) -> Batches:
+        """Yield the batches until TimeIsUp."""
+        try:
+            yield from batches
+        except TimeIsUp:
+            self.came_in_outage = True
+
+
+class Interruption:
+    """Ctrl-C, held back while entries are written, so that JSON stays whole; a second one is not."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._waits = False
+
+    def __enter__(self) -> Self:
+        # Where interrupts are ignored, as in the background of a script, or another thread takes them, it stays so.
+        self._replaced = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._replaced:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def ends(self, batches: Batches) -> Batches:
+        """Yield the batches until Ctrl-C."""
+        try:
+            while not self.came:
+                self._waits = True
+                batch = next(batches, None)
+                self._waits = False
+                if batch is None:
+                    return
+                yield batch
+        except KeyboardInterrupt:
+            self.came = True
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self._waits or self.came:
+            raise KeyboardInterrupt
+        self.came = True
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    return build_command(name, tail_entries, _EPILOG)
