@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from taplogs.core.entry import url_path
 from taplogs.errors import UsageError
 
 # A long segment counts as opaque when it mixes letters and digits; one with hyphens, which words have too, only when
@@ -19,6 +20,8 @@ ID_SEGMENT = (
 )
 """A regular expression for one path segment that is an id: an integer, a UUID, hex or long opaque text."""
 
+_ID_SEGMENTS = rf"(?:(?<=/)|\A){ID_SEGMENT}(?=/|\Z)"
+_MOST_REMEMBERED = 10_000
 _PLACEHOLDER = r"\{[^{}/]*\}"
 
 
@@ -29,12 +32,24 @@ class EndpointTemplates:
         """`templates`: a company's own, such as `/v1/partner/stages/{name}`; raises UsageError for a bad one."""
         self._overrides = [(template_pattern(template), template) for template in templates]
 
+        self._of_url: dict[str, str] = {}
+
     def template(self, path: str) -> str:
         """Return the template of a URL's path."""
         for pattern, template in self._overrides:
             if pattern.match(path):
                 return template
-        return "/".join("{id}" if re.fullmatch(ID_SEGMENT, segment) else segment for segment in path.split("/"))
+        return re.sub(_ID_SEGMENTS, "{id}", path)
+
+    def of_url(self, url: str) -> str:
+        """Return the template of a URL; the last ones are remembered, for the next entries ask for them again."""
+        without_query = url.partition("?")[0]
+        template = self._of_url.get(without_query)
+        if template is None:
+            if len(self._of_url) >= _MOST_REMEMBERED:
+                self._of_url.clear()
+            template = self._of_url[without_query] = self.template(url_path(url))
+        return template
 
 
 def template_pattern(template: str) -> re.Pattern[str]:

@@ -36,7 +36,8 @@ class Order(StrEnum):
 class LogQuery(Struct, frozen=True, dict=True):
     """Filters combined with AND, a window, an order, and how many entries at most (None: all of them).
 
-    `payloads` says whether the reader looks into the two payloads; without it a source may leave them out.
+    `payloads` says whether the reader looks into the two payloads; without it a source may leave them out. Where
+    `fields` names the only attributes of entries that it looks at, a source may leave all others empty.
     """
 
     window: Window = UNBOUNDED
@@ -53,6 +54,7 @@ class LogQuery(Struct, frozen=True, dict=True):
     order: Order = Order.NEWEST_FIRST
     limit: int | None = None
     payloads: bool = True
+    fields: frozenset[str] | None = None
 
     @property
     def filters(self) -> Iterator[Filter]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
+from taplogs.core.stats import Grouping, Summary
 
 
 class LogSource(Protocol):
@@ -27,6 +28,10 @@ class LogSource(Protocol):
 
     def count(self, query: LogQuery) -> int | None:
         """Return how many entries match regardless of the limit, or None where only reading them all would tell."""
+        ...
+
+    def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
+        """Return all entries that match, counted, regardless of the limit: as `core.stats.fold` counts them."""
         ...
 
     def now(self) -> datetime:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from taplogs.core.decoding import Page, decode_entry, decode_page
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
+from taplogs.core.stats import Grouping, Summary, fold
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
@@ -86,6 +87,10 @@ class RemoteSource:
             return None
         page = next(pages(replace(query, payloads=False), self._fetch_page, 1)).page
         return page.total if all(map(query.matches, page.entries)) else None
+
+    def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
+        """Return all entries that match, counted, regardless of the limit."""
+        return fold(self.batches(grouping.query(query)), grouping)
 
     def now(self) -> datetime:
         """Return the backend's time, aware, in UTC: this machine's corrected by the skew between the two."""
@@ -186,19 +191,20 @@ class RemoteSource:
                 f"there is no log endpoint here: {error.message}",
                 "the base URL may lack its path, such as /v1; TapTalent itself publishes no log endpoint today",
             ) from None
-        if page.server_time is not None and self._skew is None:
+        if page.server_time is not None:
             self._measure_skew(parse_timestamp(page.server_time))
         return page
 
     def _measure_skew(self, server_time: datetime) -> None:
+        """Take the skew anew from every page: in a run that lasts, either clock may be set right; told is the first."""
         skew = server_time - self._clock()
         if abs(skew) > _ABSURD_SKEW:  # no clock to go by
             return
-        self._skew = skew
-        if abs(self._skew) > _NOTABLE_SKEW:
-            direction = "ahead of" if self._skew > timedelta() else "behind"
+        known, self._skew = self._skew, skew
+        if known is None and abs(skew) > _NOTABLE_SKEW:
+            direction = "ahead of" if skew > timedelta() else "behind"
             self._events.notice(
-                f"the backend's clock is {abs(self._skew).total_seconds():.0f} s {direction} this machine's; "
+                f"the backend's clock is {abs(skew).total_seconds():.0f} s {direction} this machine's; "
                 "relative times follow the backend's"
             )
 

@@ -6,16 +6,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from msgspec import Raw
 
 from taplogs.core.entry import NULL, LogEntry, has_payload
 from taplogs.core.query import LogQuery
+from taplogs.core.stats import Grouping, Summary, fold
 from taplogs.errors import ConfigurationError, EntryNotFound
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
+from taplogs.sources.sqlite_summary import count_groups, count_moments
 
 SCHEMA_VERSION = 1
 
@@ -46,10 +49,15 @@ CREATE INDEX entries_by_time ON entries (timestamp, id, status_code, method);
 
 _BATCH = 500
 
-_HEAD = "id, timestamp, method, request_url, status_code, latency_ms"
-_TAIL = "ip_address, user_agent, client_id, company_id, created_at, updated_at"
-_FULL = f"{_HEAD}, request_payload, response_payload, {_TAIL}"
-_SUMMARY = f"{_HEAD}, NULL, NULL, {_TAIL}"
+_FULL = ", ".join(LogEntry.__struct_fields__)
+_EMPTY = dict.fromkeys(LogEntry.__struct_fields__, "NULL") | {
+    "id": "''",
+    "timestamp": "''",
+    "method": "''",
+    "request_url": "''",
+    "status_code": "0",
+}
+_SUMMARY = ", ".join(_EMPTY[name] if name.endswith("_payload") else name for name in LogEntry.__struct_fields__)
 
 _Row = tuple[str, str, str, str, int, int | None, bytes | None, bytes | None, *tuple[str | None, ...]]
 
@@ -81,17 +89,11 @@ class SqliteStore:
         `after` starts beyond that position in the order, `offset` leaves out so many matching entries first. All of
         it is one snapshot of the store, whatever is added meanwhile.
         """
-        chosen = selection(query, after)
-        if chosen.complete:
-            return self._select(query, chosen, f"LIMIT {-1 if query.limit is None else query.limit} OFFSET {offset}")
-        end = None if query.limit is None else offset + query.limit
-        return islice(filter(query.matches, self._select(query, chosen)), offset, end)
+        return chain.from_iterable(self._select(query, selection(query, after), offset))
 
     def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
         """Yield the same entries in lists."""
-        entries = self.search(query)
-        while batch := list(islice(entries, _BATCH)):
-            yield batch
+        return self._select(query, selection(query))
 
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""
@@ -102,7 +104,7 @@ class SqliteStore:
             row = None
         if row is None:
             raise EntryNotFound(f"no entry has the id {entry_id!r}")
-        return _entry(row)
+        return _entries([row])[0]
 
     def count(self, query: LogQuery) -> int | None:
         """Return how many entries match regardless of the limit, or None where only reading them all would tell."""
@@ -112,6 +114,18 @@ class SqliteStore:
         statement = f"SELECT count(*) FROM entries WHERE {chosen.condition}"  # noqa: S608
         with self.database.connection() as connection:
             return int(connection.execute(statement, chosen.parameters).fetchone()[0])
+
+    def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
+        """Return all entries that match, counted, regardless of the limit."""
+        chosen = selection(query)
+        if not chosen.complete:
+            return fold(self.batches(grouping.query(query)), grouping)
+        summary = Summary(grouping)
+        with self.database.snapshot() as connection:
+            count_groups(connection, chosen, summary)
+            if grouping.timeline:
+                count_moments(connection, chosen, summary.timeline)
+        return summary
 
     def now(self) -> datetime:
         """Return what time it is here, aware, in UTC."""
@@ -151,14 +165,24 @@ class SqliteStore:
         """Release the connections to the file."""
         self.database.close()
 
-    def _select(self, query: LogQuery, chosen: Selection, bound: str = "") -> Iterator[LogEntry]:
-        columns = _FULL if query.needs_payloads else _SUMMARY
+    def _select(self, query: LogQuery, chosen: Selection, offset: int = 0) -> Iterator[list[LogEntry]]:
+        left = query.limit
+        bound = f"LIMIT {-1 if left is None else left} OFFSET {offset}" if chosen.complete else ""
+        columns = _columns(query, chosen)
         statement = f"SELECT {columns} FROM entries WHERE {chosen.condition} ORDER BY {ordering(query.order)} {bound}"  # noqa: S608
         with (
             self.database.connection() as connection,
             closing(connection.execute(statement, chosen.parameters)) as rows,
         ):
-            yield from map(_entry, rows)
+            while batch := _entries(rows.fetchmany(_BATCH)):
+                if not chosen.complete:
+                    matching = query.select(batch)
+                    batch, offset = matching[offset:], max(0, offset - len(matching))
+                    batch = batch[:left]
+                    left = left - len(batch) if left is not None else None
+                yield batch
+                if left == 0:
+                    return
 
     def _prepare(self) -> None:
         with self.database.connection() as connection:
@@ -195,14 +219,49 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def _entry(row: _Row) -> LogEntry:
-    request, response = row[6], row[7]
-    return LogEntry(
-        *row[:6],
-        NULL if request is None else Raw(request),
-        NULL if response is None else Raw(response),
-        *row[8:],
-    )
+def _columns(query: LogQuery, chosen: Selection) -> str:
+    """Return what to select for each field of an entry: the column, or a constant where nobody looks at it."""
+    if query.fields is None or not chosen.complete:
+        return _FULL if query.needs_payloads else _SUMMARY
+    return ", ".join(name if name in query.fields else _EMPTY[name] for name in LogEntry.__struct_fields__)
+
+
+def _entries(rows: list[tuple[Any, ...]]) -> list[LogEntry]:
+    # Column by column, and no call but one: this saves a quarter of the time of reading a million entries.
+    return [
+        LogEntry(
+            entry_id,
+            timestamp,
+            method,
+            url,
+            status,
+            latency,
+            NULL if request is None else Raw(request),
+            NULL if response is None else Raw(response),
+            ip,
+            agent,
+            client,
+            company,
+            created,
+            updated,
+        )
+        for (
+            entry_id,
+            timestamp,
+            method,
+            url,
+            status,
+            latency,
+            request,
+            response,
+            ip,
+            agent,
+            client,
+            company,
+            created,
+            updated,
+        ) in rows
+    ]
 
 
 def _row(entry: LogEntry) -> _Row:

@@ -47,6 +47,16 @@ class SqliteDatabase:
             raise self._fault(error) from error
 
     @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection to read from: all that is read is of one moment, whatever is written meanwhile."""
+        with self.connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection that holds the write lock: all of it is committed at the end, or none on an exception."""
         with self.connection() as connection:
