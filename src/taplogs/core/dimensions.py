@@ -14,8 +14,10 @@ from taplogs.errors import UsageError
 Key = str | int | None
 """The value of a dimension: None where the field has none."""
 
+Group = tuple[Key, ...]
+"""The keys of one group, one for each dimension that entries are grouped by."""
+
 _MOST_REMEMBERED = 10_000
-_HOUR = timedelta(hours=1)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -123,6 +125,12 @@ def _hour_of_day(local: datetime) -> str:
     return f"{local.hour:02}:00"
 
 
-def time_order(keys: Iterable[Key]) -> list[Key]:
-    """Return the keys of a dimension of time in the order of time, weekdays from Monday on."""
-    return sorted(keys, key=lambda key: (_WEEKDAYS.index(key) if key in _WEEKDAYS else 0, str(key)))
+def in_order(groups: Iterable[Group]) -> list[Group]:
+    """Return groups sorted by their keys: statuses as numbers, weekdays from Monday on, nothing at the end."""
+    return sorted(groups, key=lambda group: [_rank(key) for key in group])
+
+
+def _rank(key: Key) -> tuple[bool, int, str]:
+    if isinstance(key, int):
+        return False, key, ""
+    return key is None, _WEEKDAYS.index(key) if key in _WEEKDAYS else 0, key or ""

@@ -18,13 +18,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from taplogs.core.dimensions import Dimension, Key
+from taplogs.core.dimensions import Dimension, Group
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.core.timeline import Timeline
-
-Group = tuple[Key, ...]
-"""The keys of one group, one for each dimension."""
 
 OTHERS = "(others)"
 """The key of what was counted together because there were too many groups."""

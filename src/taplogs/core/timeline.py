@@ -122,26 +122,30 @@ def buckets(window: Window, zone: tzinfo, most: int) -> list[datetime]:
     The buckets are of a round length, and begin where people's clocks in `zone` are round: on whole quarters, hours,
     days, and Mondays.
     """
-    if window.since is None or window.until is None:
-        raise ValueError("buckets need a window with two bounds")
-    span = window.until - window.since
+    span = window.length
     for step in _STEPS:
         if span <= step * (most - 1):
-            return _clock_boundaries(window.since, window.until, zone, step)
+            return _clock_boundaries(window, zone, step)
     days = next(days for days in _DAYS if span <= timedelta(days=days) * (most - 1) or days == _DAYS[-1])
-    return _day_boundaries(window.since, window.until, zone, days)
+    return _day_boundaries(window, zone, days)
 
 
 def even_buckets(window: Window, number: int) -> list[str]:
     """Return the boundaries of `number` equal parts of a bounded window, as canonical timestamps."""
+    since, until = _bounds(window)
+    step = (until - since) / number
+    return [format_timestamp(since + step * index) for index in range(number)] + [window.until_text]
+
+
+def _bounds(window: Window) -> tuple[datetime, datetime]:
     if window.since is None or window.until is None:
-        raise ValueError("parts need a window with two bounds")
-    step = (window.until - window.since) / number
-    return [format_timestamp(window.since + step * index) for index in range(number)] + [window.until_text]
+        raise ValueError("only a window with two bounds can be divided")
+    return window.since, window.until
 
 
-def _clock_boundaries(since: datetime, until: datetime, zone: tzinfo, step: timedelta) -> list[datetime]:
-    """Step from the midnight of the zone before `since`, by elapsed time, and anew from each midnight."""
+def _clock_boundaries(window: Window, zone: tzinfo, step: timedelta) -> list[datetime]:
+    """Step from the midnight of the zone before the window, by elapsed time, and anew from each midnight."""
+    since, until = _bounds(window)
     boundaries: list[datetime] = []
     midnight, following = _midnight(since, zone, 0), _midnight(since, zone, 1)
     moment = midnight + step * ((since - midnight) // step)
@@ -155,7 +159,8 @@ def _clock_boundaries(since: datetime, until: datetime, zone: tzinfo, step: time
         moment += step
 
 
-def _day_boundaries(since: datetime, until: datetime, zone: tzinfo, days: int) -> list[datetime]:
+def _day_boundaries(window: Window, zone: tzinfo, days: int) -> list[datetime]:
+    since, until = _bounds(window)
     first = since.astimezone(zone).date()
     offset = first.toordinal() % days if days % 7 else (first.toordinal() - 1) % days  # ordinal 1 was a Monday
     boundaries = [_midnight(since, zone, -offset)]

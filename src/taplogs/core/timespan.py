@@ -46,6 +46,13 @@ class Window(Struct, frozen=True, dict=True):
         """Return whether a canonical timestamp lies within the window."""
         return self.since_text <= timestamp and (self.until is None or timestamp < self.until_text)
 
+    @property
+    def length(self) -> timedelta:
+        """How long the window is; raises ValueError where it lacks a bound."""
+        if self.since is None or self.until is None:
+            raise ValueError("a window without bounds has no length")
+        return self.until - self.since
+
     @cached_property
     def since_text(self) -> str:
         """The lower bound as a canonical timestamp, rounded up to the millisecond; empty without one."""

@@ -1,0 +1,146 @@
+"""taplogs stats: how many requests, how they ended, how long they took: in all, by group, beside another window."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from taplogs.cli.command import build_command
+from taplogs.cli.measuring import Measurement, asked_for, measure
+from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, ReportFormat, SourceOptions
+from taplogs.cli.session import Session
+from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named, endpoint_dimension
+from taplogs.core.ranking import SORTS, Ranked, compared, ranked, slowest, sort_for
+from taplogs.core.stats import Grouping
+from taplogs.output.records import report_format, write_records
+
+_EPILOG = """\b
+Examples:
+  taplogs stats --since 1d
+  taplogs stats --since 1d --by endpoint --sort p95
+  taplogs stats --since today --by client,status --status error
+  taplogs stats --since 1d --by endpoint --compare
+"""
+
+_PANEL = "Output"
+_ROWS = 20
+
+
+def show_stats(
+    context: typer.Context,
+    filters: FilterOptions,
+    source: SourceOptions,
+    display: DisplayOptions,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="NAMES",
+            help=f"A table by one or two of {', '.join(DIMENSION_NAMES)}.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count).", rich_help_panel=_PANEL),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", metavar="N", min=0, help="So many groups; 0 for all (20).", rich_help_panel=_PANEL),
+    ] = None,
+    compare: Compare = None,
+    output: ReportFormat = None,
+    fail_on_empty: Annotated[
+        bool, typer.Option("--fail-on-empty", help="Exit 3 where nothing matches.", rich_help_panel=_PANEL)
+    ] = False,
+) -> None:
+    """Measure requests: how many, how they ended, how long they took.
+
+    Percentiles are exact, by nearest rank; requests whose latency is unknown are counted apart.
+    """
+    session = Session(context.obj, source, display)
+    format_name = report_format(output, session.output.screen)
+    dimensions = dimensions_named(by, session.templates, session.zone) if by else ()
+    order = sort_for(sort, dimensions, is_comparison=compare is not None)
+    query = asked_for(session, filters, compare)
+    grouping = Grouping(dimensions or (endpoint_dimension(session.templates),), timeline=not dimensions)
+    with session.source() as log_source:
+        measurement = measure(session, log_source, query, filters, grouping, compare)
+    rows = _ranked(measurement, order) if dimensions else []
+    shown = rows[: top or None] if top is not None or format_name != "table" else rows[:_ROWS]
+    if format_name == "table":
+        _show(session, measurement, shown, dimensions)
+    else:
+        _write(session, format_name, measurement, shown, dimensions)
+    session.output.flush()
+    _tell(session, measurement, len(rows) - len(shown), fail_on_empty=fail_on_empty)
+
+
+def _ranked(measurement: Measurement, order: str) -> list[Ranked]:
+    groups = measurement.now.summary.groups()
+    if measurement.before is None:
+        return ranked(groups, order)
+    scale = measurement.now.window.length / measurement.before.window.length
+    return compared(groups, measurement.before.summary.groups(), order, scale)
+
+
+def _show(session: Session, measurement: Measurement, rows: Sequence[Ranked], dimensions: Sequence[Dimension]) -> None:
+    from taplogs.output.stats_view import StatsView
+
+    view = StatsView(session.output.screen, session.zone)
+    (summary, window), before = (measurement.now.summary, measurement.now.window), measurement.before
+    if not summary.counts and not (before and before.summary.counts):
+        return
+    if dimensions and before:
+        lines = view.compared_table(rows, dimensions, window, before.window)
+    elif dimensions:
+        lines = view.table(rows, dimensions, summary.total)
+    elif before:
+        lines = view.comparison(summary.total, window, before.summary.total, before.window)
+    else:
+        lines = view.panel(summary, window, slowest(summary.groups()))
+    session.output.write_lines(lines)
+
+
+def _write(
+    session: Session,
+    format_name: str,
+    measurement: Measurement,
+    rows: Sequence[Ranked],
+    dimensions: Sequence[Dimension],
+) -> None:
+    from taplogs.output import stats_records
+
+    summary, window = measurement.now.summary, measurement.now.window
+    before, earlier = (
+        (measurement.before.summary.total, measurement.before.window) if measurement.before else (None, None)
+    )
+    document = stats_records.document(summary, window, session.zone, before, earlier)
+    if dimensions:
+        records = stats_records.group_records(rows, dimensions, summary.total, window, earlier)
+        document["groups"] = records
+    else:
+        slow = slowest(summary.groups())
+        document["slowestEndpoint"] = slow and {
+            "endpoint": slow.group[0],
+            **stats_records.figures_record(slow.figures, window),
+        }
+        records = [{**document["window"], **document["total"]}]
+    write_records(format_name, document, records, session.output, [dimension.member for dimension in dimensions])
+
+
+def _tell(session: Session, measurement: Measurement, hidden: int, *, fail_on_empty: bool) -> None:
+    if hidden:
+        session.notice(f"{hidden:,} more groups; --top 0 shows all")
+    summary = measurement.now.summary
+    if summary.is_rounded:
+        session.notice("so many different groups and latencies that the latencies are rounded to two digits")
+    if summary.is_merged:
+        session.notice("so many different groups that the smallest are counted as one, (others)")
+    if not summary.counts:
+        session.tell_empty(measurement.query, fail_on_empty)
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    return build_command(name, show_stats, _EPILOG)

@@ -1,0 +1,229 @@
+"""The figures of `stats` for people: a panel of numbers with charts, or a table of groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+
+from msgspec import Struct
+
+from taplogs.core.dimensions import Dimension, Group, Key
+from taplogs.core.histogram import histogram
+from taplogs.core.ranking import Ranked
+from taplogs.core.stats import Figures, Summary
+from taplogs.core.timespan import Window
+from taplogs.output.charts import bar
+from taplogs.output.grid import Cell, GridColumn, grid_lines, paint
+from taplogs.output.palette import STATUS_STYLES
+from taplogs.output.stats_records import minutes_of
+from taplogs.output.table import LocalTimes, shorten, show_latency, text_width
+from taplogs.output.terminal import Screen
+from taplogs.output.time_chart import time_chart
+
+_WIDTH_IN_A_PIPE = 100
+_WIDEST = 140
+_BOLD = "1"
+_MOST_BAR = 40
+_NAMES = 13
+
+
+class StatsView:
+    """Lines for one screen; every foreign text passes `Screen.clean`."""
+
+    def __init__(self, screen: Screen, zone: tzinfo) -> None:
+        """`zone` is where times are shown."""
+        self._screen = screen
+        self._zone = zone
+        self._width = min(screen.width or _WIDTH_IN_A_PIPE, _WIDEST)
+
+    def panel(self, summary: Summary, window: Window, slowest: Ranked | None) -> list[str]:
+        """Return the headline figures, a chart over the window, and how the latencies are spread."""
+        total = summary.total
+        lines = [self._named(name, text) for name, text in self._headline(total, window)]
+        if slowest is not None:
+            lines.append(self._named("slowest", self._slowest(slowest)))
+        lines += ["", *time_chart(summary.timeline, window, self._zone, self._screen, self._width)]
+        return lines + (["", "latency", *self._histogram(total)] if total.timed else [])
+
+    def comparison(self, total: Figures, window: Window, before: Figures, earlier: Window) -> list[str]:
+        """Return the headline figures of two windows and what changed."""
+        rows = []
+        for line in _COMPARED:
+            now, then = line.value(total, minutes_of(window)), line.value(before, minutes_of(earlier))
+            rows.append(
+                [Cell(line.name), *(Cell(_shown(value, line.show)) for value in (now, then)), line.change(now, then)]
+            )
+        columns = [GridColumn("")] + [GridColumn(name, right=True) for name in ("NOW", "BEFORE", "CHANGE")]
+        return grid_lines(columns, rows, self._screen)
+
+    def table(self, rows: Sequence[Ranked], dimensions: Sequence[Dimension], total: Figures) -> list[str]:
+        """Return a line for each group, and one for all of them."""
+        columns = [*self._key_columns(dimensions), *_right("REQUESTS", "SHARE", "ERRORS", "P50", "P95", "P99")]
+        cells = [[*self._keys(row.group, dimensions), *self._figures(row.figures, total)] for row in rows]
+        cells.append([Cell("all", _BOLD), *[Cell("")] * (len(dimensions) - 1), *self._figures(total, total)])
+        return grid_lines(columns, cells, self._screen)
+
+    def compared_table(
+        self, rows: Sequence[Ranked], dimensions: Sequence[Dimension], window: Window, earlier: Window
+    ) -> list[str]:
+        """Return a line for each group of two windows: what it is, what it was, and how requests changed."""
+        headings = ("REQUESTS", "WAS", "CHANGE", "ERRORS", "WAS", "P95", "WAS")
+        columns = [*self._key_columns(dimensions), *_right(*headings)]
+        lengths = minutes_of(window), minutes_of(earlier)
+        cells = [[*self._keys(row.group, dimensions), *_compared_cells(row, *lengths)] for row in rows]
+        return grid_lines(columns, cells, self._screen)
+
+    def _named(self, name: str, text: str) -> str:
+        return f"{paint(f'{name:{_NAMES}}', _BOLD, self._screen)}{text}".rstrip()
+
+    def _headline(self, total: Figures, window: Window) -> list[tuple[str, str]]:
+        lines = [("requests", f"{total.requests:>9,}   {_number(total.requests / minutes_of(window))} a minute")]
+        for name, digit in (("success", 2), ("redirects", 3), ("client errors", 4), ("server errors", 5)):
+            count = total.classes[digit]
+            if count or digit != 3:
+                ratio = paint(f"{percent(total.ratio(digit)):>8}", STATUS_STYLES[digit] if count else "", self._screen)
+                lines.append((name, f"{count:>9,} {ratio}"))
+        figures = [f"{name} {show_latency(value)}" for name, value in _percentiles(total)]
+        unknown = total.requests - total.timed
+        note = f"({unknown:,} unknown)" if unknown else ""
+        lines.append(("latency", "   ".join([*figures, note]).rstrip()))
+        return lines
+
+    def _slowest(self, row: Ranked) -> str:
+        facts = f"  p95 {show_latency(row.figures.percentile(95))} of {row.figures.requests:,}"
+        endpoint = self._clean(str(row.group[0]))
+        room = max(12, self._width - _NAMES - len(facts))
+        return (endpoint if text_width(endpoint) <= room else shorten(endpoint, room, self._screen.ellipsis)) + facts
+
+    def _histogram(self, total: Figures) -> list[str]:
+        bins = histogram(total.latencies)
+        greatest = max(item.requests for item in bins)
+        labels = [f"{show_latency(item.low)}-{show_latency(item.high)}" for item in bins]
+        margin, counts = max(map(len, labels)), [f"{item.requests:,}" for item in bins]
+        room = max(10, min(_MOST_BAR, self._width - margin - max(map(len, counts)) - 12))
+        return [
+            f"{label:>{margin}} {count:>{max(map(len, counts))}} {percent(item.requests / total.timed):>7} "
+            f"{bar(item.requests, greatest, room, self._screen)}".rstrip()
+            for label, count, item in zip(labels, counts, bins, strict=True)
+        ]
+
+    def _key_columns(self, dimensions: Sequence[Dimension]) -> list[GridColumn]:
+        return [
+            GridColumn(dimension.name.replace("-", " ").upper(), flexible=dimension.name in ("endpoint", "user-agent"))
+            for dimension in dimensions
+        ]
+
+    def _keys(self, group: Group, dimensions: Sequence[Dimension]) -> list[Cell]:
+        return [self._key(key, dimension) for key, dimension in zip(group, dimensions, strict=True)]
+
+    def _key(self, key: Key, dimension: Dimension) -> Cell:
+        if key is None:
+            return Cell("-")
+        text = str(key)
+        if dimension.name == "hour" and text.endswith("Z"):
+            return Cell(LocalTimes(self._zone, milliseconds=False).show(text)[:16])
+        if dimension.field == "status_code":
+            return Cell(text, STATUS_STYLES.get(int(text[0]), "") if text[0].isdigit() else "")
+        return Cell(self._clean(text))
+
+    def _figures(self, figures: Figures, total: Figures) -> list[Cell]:
+        share = figures.requests / total.requests if total.requests else None
+        return [
+            Cell(f"{figures.requests:,}"),
+            Cell(percent(share)),
+            Cell(percent(figures.error_rate), _error_style(figures)),
+            *(Cell(show_latency(figures.percentile(number))) for number in (50, 95, 99)),
+        ]
+
+    def _clean(self, text: str) -> str:
+        return self._screen.clean(text)
+
+
+class _Compared(Struct, frozen=True):
+    """One line of the comparison: what it shows, of figures and minutes; whether more of it is worse."""
+
+    name: str
+    value: Callable[[Figures, float], float | None]
+    show: Callable[[float], str]
+    more_is_worse: bool = False
+    is_ratio: bool = False
+
+    def change(self, now: float | None, then: float | None) -> Cell:
+        """Return the change: of a share in points, of anything else in percent."""
+        if now is None or then is None or (not self.is_ratio and not then):
+            return Cell("-")
+        difference = now - then
+        text = f"{difference * 100:+.1f} points" if self.is_ratio else _signed_percent(difference / then)
+        worse = self.more_is_worse and difference > 0
+        better = self.more_is_worse and difference < 0
+        return Cell(text, STATUS_STYLES[5] if worse else STATUS_STYLES[2] if better else "")
+
+
+def percent(ratio: float | None) -> str:
+    """Return a share as people read it; `-` unknown, and nothing above zero is shown as zero."""
+    if ratio is None:
+        return "-"
+    if 0 < ratio < 0.0005:
+        return "<0.1 %"
+    if 0.9995 <= ratio < 1:
+        return ">99.9 %"
+    return f"{ratio * 100:.1f} %"
+
+
+def _milliseconds(value: float) -> str:
+    return show_latency(round(value))
+
+
+_COMPARED = (
+    _Compared("requests", lambda figures, _: figures.requests, lambda value: f"{value:,.0f}"),
+    _Compared("a minute", lambda figures, minutes: figures.requests / minutes, lambda value: _number(value)),
+    _Compared("success", lambda figures, _: figures.ratio(2), percent, is_ratio=True),
+    _Compared("client errors", lambda figures, _: figures.ratio(4), percent, more_is_worse=True, is_ratio=True),
+    _Compared("server errors", lambda figures, _: figures.ratio(5), percent, more_is_worse=True, is_ratio=True),
+    _Compared("p50", lambda figures, _: figures.percentile(50), _milliseconds, more_is_worse=True),
+    _Compared("p90", lambda figures, _: figures.percentile(90), _milliseconds, more_is_worse=True),
+    _Compared("p95", lambda figures, _: figures.percentile(95), _milliseconds, more_is_worse=True),
+    _Compared("p99", lambda figures, _: figures.percentile(99), _milliseconds, more_is_worse=True),
+    _Compared("max", lambda figures, _: figures.longest, _milliseconds, more_is_worse=True),
+)
+
+
+def _compared_cells(row: Ranked, minutes: float, minutes_before: float) -> list[Cell]:
+    figures, before = row.figures, row.before or Figures()
+    rate, was = figures.requests / minutes, before.requests / minutes_before
+    style = {"new": STATUS_STYLES[4], "vanished": STATUS_STYLES[3]}.get(row.mark, "")
+    return [
+        Cell(f"{figures.requests:,}"),
+        Cell(f"{before.requests:,}"),
+        Cell(row.mark or _signed_percent(rate / was - 1), style),
+        Cell(percent(figures.error_rate), _error_style(figures)),
+        Cell(percent(before.error_rate)),
+        Cell(show_latency(figures.percentile(95))),
+        Cell(show_latency(before.percentile(95))),
+    ]
+
+
+def _percentiles(figures: Figures) -> list[tuple[str, int | None]]:
+    return [*((f"p{number}", figures.percentile(number)) for number in (50, 90, 95, 99)), ("max", figures.longest)]
+
+
+def _error_style(figures: Figures) -> str:
+    if figures.classes[5]:
+        return STATUS_STYLES[5]
+    return STATUS_STYLES[4] if figures.classes[4] else ""
+
+
+def _shown(value: float | None, show: Callable[[float], str]) -> str:
+    return "-" if value is None else show(value)
+
+
+def _signed_percent(ratio: float) -> str:
+    return f"{ratio * 100:+.1f} %" if abs(ratio) < 10 else f"x{ratio + 1:,.0f}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+
+
+def _right(*headings: str) -> list[GridColumn]:
+    return [GridColumn(heading, right=True) for heading in headings]
