@@ -138,7 +138,7 @@ class Follower:
     def _forget(self, moment: datetime) -> None:
         """Forget the older half of the ids; what is dated after `moment` stays: the floor is never ahead of time."""
         times = sorted(self._seen.values())
-        cut = min(times[len(times) // 2], format_timestamp(moment))
+        cut = min(times[-(self._pace.most_ids // 2)], format_timestamp(moment))
         self._seen = {name: timestamp for name, timestamp in self._seen.items() if timestamp >= cut}
         self._forget_beyond = max(self._pace.most_ids, 2 * len(self._seen))
         self._floor = max(self._floor, parse_timestamp(cut))
