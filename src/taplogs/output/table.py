@@ -255,8 +255,8 @@ def shorten(text: str, room: int, ellipsis: str) -> str:
     keep = room - len(ellipsis)
     if keep <= 0:
         return ellipsis[:room]
-    head = _fitting(text, keep - keep // 2)
-    tail = _fitting(text[::-1], keep // 2)[::-1]
+    head = fitting(text, keep - keep // 2)
+    tail = fitting(text[::-1], keep // 2)[::-1]
     return head + ellipsis + tail
 
 
@@ -266,7 +266,8 @@ def _common_origin(entries: Sequence[LogEntry]) -> str:
     return origins.pop() if len(origins) == 1 else ""
 
 
-def _fitting(text: str, room: int) -> str:
+def fitting(text: str, room: int) -> str:
+    """Return as much of the beginning of `text` as `room` columns hold."""
     if text.isascii():
         return text[:room]
     end = 0

@@ -1,0 +1,117 @@
+"""Groups of errors beside those of another window: which are new, grown, shrunk or vanished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from msgspec import Struct
+
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.core.entry import LogEntry
+from taplogs.core.error_groups import ErrorGroup, ErrorGroups, group_errors
+from taplogs.core.query import LogQuery
+
+LEAST_DIFFERENCE = 10
+"""How many errors more or less than at the earlier rate there are to be for a group to have grown or shrunk."""
+
+LEAST_FACTOR = 2.0
+"""How many times the earlier rate is growth; its inverse is shrinking."""
+
+SORTS = ("count", "last", "first", "clients", "change")
+"""The orders of groups: the most errors, the latest or earliest first, the most clients, the greatest difference."""
+
+
+class Mark(StrEnum):
+    """What became of a group between two windows."""
+
+    NEW = "new"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    VANISHED = "vanished"
+
+
+class RankedGroup(Struct, frozen=True):
+    """A group as it is reported: `count` in the window, `before` in the earlier one (None where none was read).
+
+    `expected` is the count that the earlier rate would have given in the time of the window.
+    """
+
+    group: ErrorGroup
+    count: int
+    before: int | None = None
+    expected: float = 0.0
+    mark: Mark | None = None
+
+    @property
+    def change(self) -> float | None:
+        """By which part of itself the rate has changed: 1.0 is twice as many, -1.0 none any more; None if unknown."""
+        return (self.count - self.expected) / self.expected if self.before else None
+
+
+class BatchSource(Protocol):
+    """Where entries are read from in batches."""
+
+    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
+        """Yield the entries that match."""
+        ...
+
+
+def ranked_groups(groups: ErrorGroups) -> list[RankedGroup]:
+    """Return the groups of one window."""
+    return [RankedGroup(group, group.count) for group in groups.groups]
+
+
+def compared_groups(groups: ErrorGroups, earlier: ErrorGroups, factor: float) -> list[RankedGroup]:
+    """Return the groups of a window marked by what they were earlier, and those that have vanished.
+
+    `factor`: how many times as long as the earlier window this one is.
+    """
+    counted = {group.key: group.count for group in earlier.groups}
+    compared = [_compared(group, counted.get(group.key, 0), factor) for group in groups.groups]
+    vanished = [group for group in earlier.groups if groups.get(group.key) is None]
+    return compared + [RankedGroup(group, 0, group.count, group.count * factor, Mark.VANISHED) for group in vanished]
+
+
+def _compared(group: ErrorGroup, before: int, factor: float) -> RankedGroup:
+    expected = before * factor
+    return RankedGroup(group, group.count, before, expected, _mark(group.count, before, expected))
+
+
+def _mark(count: int, before: int, expected: float) -> Mark | None:
+    if before == 0:
+        return Mark.NEW
+    if count >= LEAST_FACTOR * expected and count - expected >= LEAST_DIFFERENCE:
+        return Mark.GROWN
+    if count * LEAST_FACTOR <= expected and expected - count >= LEAST_DIFFERENCE:
+        return Mark.SHRUNK
+    return None
+
+
+def sorted_groups(ranked: Sequence[RankedGroup], order: str) -> list[RankedGroup]:
+    """Return groups in one of `SORTS`; the ones that have vanished come last."""
+    result = sorted(ranked, key=lambda item: item.group.key)
+    result.sort(key=lambda item: (item.count, item.group.last), reverse=True)
+    if order == "first":
+        result.sort(key=lambda item: item.group.first)
+    elif order == "last":
+        result.sort(key=lambda item: item.group.last, reverse=True)
+    elif order == "clients":
+        result.sort(key=lambda item: len(item.group.clients), reverse=True)
+    elif order == "change":
+        result.sort(key=lambda item: abs(item.count - item.expected), reverse=True)
+    return sorted(result, key=lambda item: item.mark is Mark.VANISHED)
+
+
+def new_error_groups(
+    source: BatchSource, query: LogQuery, earlier: LogQuery, templates: EndpointTemplates
+) -> list[ErrorGroup]:
+    """Return the groups of errors among the entries of `query` that `earlier` has none of, the most errors first.
+
+    Both queries are newest first, without a limit, and ask for payloads.
+    """
+    before = group_errors(source.batches(earlier), templates)
+    groups = group_errors(source.batches(query), templates)
+    new = [item for item in compared_groups(groups, before, 1.0) if item.mark is Mark.NEW]
+    return [item.group for item in sorted_groups(new, "count")]

@@ -1,0 +1,271 @@
+"""Groups of errors: a block of lines each for people, a record each for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from http import HTTPStatus
+from typing import Any
+
+from msgspec import Struct
+
+from taplogs.core.error_comparison import Mark, RankedGroup
+from taplogs.core.error_groups import HASH_LENGTH, MOST_CLIENTS, ErrorGroup, ErrorGroups, Storm
+from taplogs.core.timeline import even_buckets
+from taplogs.core.timespan import Window
+from taplogs.output.charts import spark_line
+from taplogs.output.grid import paint
+from taplogs.output.palette import STATUS_STYLES
+from taplogs.output.table import LocalTimes, shorten, text_width
+from taplogs.output.terminal import Screen
+from taplogs.output.wrapping import wrapped
+
+PARTS = 24
+"""How many parts of the window a trend has for programs."""
+
+_WIDE = 120
+_NARROW_PARTS = 16
+_BOLD, _DIM = "1", "2"
+_MARK_STYLES = {Mark.NEW: "1;31", Mark.GROWN: "31", Mark.SHRUNK: "32", Mark.VANISHED: "32"}
+_INDENT = " " * (HASH_LENGTH + 2)
+_NAMED_CLIENTS = 3
+
+
+class ErrorReport(Struct, frozen=True):
+    """What is reported: groups in their order, of which window with which bounds, and beside which earlier window."""
+
+    ranked: Sequence[RankedGroup]
+    groups: ErrorGroups
+    window: Window
+    earlier: ErrorGroups | None = None
+    earlier_window: Window | None = None
+
+    def share(self, item: RankedGroup) -> float:
+        """Return which part of all errors of the window a group is."""
+        return item.count / self.groups.total if self.groups.total else 0.0
+
+    def trends(self, parts: int) -> tuple[list[str], dict[int, list[int]]]:
+        """Return the boundaries of equal parts of the window and, by the number of a group, its errors in each."""
+        boundaries = even_buckets(self.window, parts)
+        # The time of an entry is known to the minute or less: what is before the window is rounded, not from outside.
+        buckets = self.groups.timeline.spread(["", *boundaries[1:]])
+        numbers = {item.group.number for item in self.ranked if item.count}
+        return boundaries, {number: [bucket[number] for bucket in buckets] for number in numbers}
+
+    def trend(self, item: RankedGroup, trends: Mapping[int, Sequence[int]]) -> Sequence[int]:
+        """Return the errors of a group in each part; none at all for one that has vanished."""
+        return trends[item.group.number] if item.count else ()
+
+
+def error_document(report: ErrorReport) -> dict[str, Any]:
+    """Return the report as one document: the window, how many errors, and the groups."""
+    document: dict[str, Any] = {"since": report.window.since_text, "until": report.window.until_text}
+    document["errors"] = report.groups.total
+    if report.earlier is not None and report.earlier_window is not None:
+        earlier = report.earlier_window
+        document["before"] = {"since": earlier.since_text, "until": earlier.until_text, "errors": report.earlier.total}
+    return document | {"groups": error_records(report)}
+
+
+RECORD_MEMBERS = (
+    *("group", "method", "endpoint", "status", "code", "message", "count", "share", "firstSeen", "lastSeen"),
+    *("clients", "moreClients", "topClients", "exampleIds", "trend", "storms", "stormCount", "stormRequests"),
+)
+"""The members of a record."""
+
+COMPARED_MEMBERS = (*RECORD_MEMBERS, "before", "change", "mark")
+"""The members of a record beside an earlier window."""
+
+
+def error_records(report: ErrorReport) -> list[dict[str, Any]]:
+    """Return a record for each group: numbers as they are, times in RFC 3339."""
+    boundaries, trends = report.trends(PARTS)
+    return [_record(report, item, boundaries, report.trend(item, trends)) for item in report.ranked]
+
+
+def _record(report: ErrorReport, item: RankedGroup, boundaries: Sequence[str], trend: Sequence[int]) -> dict[str, Any]:
+    group = item.group
+    values: tuple[object, ...] = (
+        group.key.hash,
+        *group.key,
+        item.count,
+        report.share(item),
+        group.first,
+        group.last,
+        len(group.clients),
+        group.more_clients,
+        [{"client": client, "requests": requests} for client, requests in _top_clients(group)],
+        group.example_ids,
+        [{"start": start, "count": count} for start, count in zip(boundaries, trend or [0] * PARTS, strict=False)],
+        [_storm_record(storm) for storm in group.storms],
+        group.storm_count,
+        group.storm_requests,
+    )
+    record = dict(zip(RECORD_MEMBERS, values, strict=True))
+    if report.earlier is not None:
+        record |= {"before": item.before, "change": item.change, "mark": item.mark}
+    return record
+
+
+def _storm_record(storm: Storm) -> dict[str, Any]:
+    return {
+        "client": storm.client,
+        "requests": storm.requests,
+        "firstSeen": storm.first,
+        "lastSeen": storm.last,
+        "exampleId": storm.example_id,
+    }
+
+
+def _top_clients(group: ErrorGroup) -> list[tuple[str, int]]:
+    return sorted(group.clients.items(), key=lambda item: (-item[1], item[0]))[:_NAMED_CLIENTS]
+
+
+class ErrorBlocks:
+    """Draws groups for people: what failed and how often in the first line, why and for whom in those below."""
+
+    def __init__(self, report: ErrorReport, screen: Screen, zone: tzinfo) -> None:
+        """`zone` is where times are shown."""
+        self._report = report
+        self._screen = screen
+        self._clock = LocalTimes(zone, milliseconds=False)
+        wide = screen.width is not None and screen.width >= _WIDE
+        self._parts = 2 * _NARROW_PARTS if wide else _NARROW_PARTS
+        _, self._trends = report.trends(self._parts)
+        self._counts = [f"{item.count:,}" for item in report.ranked]
+        self._count_width = max(map(len, self._counts), default=0)
+        self._endpoint_width = self._room_for_endpoints()
+
+    def lines(self) -> Iterator[str]:
+        """Yield a headline, and the lines of each group after an empty one."""
+        yield paint(self._headline(), _BOLD, self._screen)
+        for item, count in zip(self._report.ranked, self._counts, strict=True):
+            yield ""
+            yield self._first_line(item, count)
+            yield from self._reason_lines(item.group)
+            if item.before is not None:
+                yield from self._plain(_change(item), _MARK_STYLES.get(item.mark, "") if item.mark else "")
+            yield from self._plain(self._seen(item.group))
+            if item.group.storms:
+                yield from self._plain(self._storms(item.group), STATUS_STYLES[item.group.key.status // 100])
+            yield from self._plain("examples " + " ".join(item.group.example_ids), _DIM)
+
+    def _headline(self) -> str:
+        report = self._report
+        errors, kinds = report.groups.total, len(report.groups.groups)
+        text = f"{_counted(errors, 'error')} of {_counted(kinds, 'kind')}"
+        if report.window.since and report.window.until and errors:
+            part = (report.window.until - report.window.since) / self._parts
+            text += f"; a column of the trend is {_duration(part.total_seconds())}"
+        if report.earlier is not None:
+            marks = [item.mark for item in report.ranked]
+            told = [f"{marks.count(mark):,} {mark}" for mark in Mark if mark in marks]
+            text += f"; before: {_counted(report.earlier.total, 'error')}"
+            text += f" ({', '.join(told)})" if told else ""
+        return text
+
+    def _room_for_endpoints(self) -> int:
+        """Return how wide endpoints are shown: as they are, or what the other parts of the line leave of the width."""
+        natural = max((text_width(self._place(item.group)) for item in self._report.ranked), default=0)
+        if self._screen.width is None:
+            return natural
+        rest = len(_INDENT) + len("422 ") + 2 + self._count_width + len("  100.0 %  ") + self._parts
+        return min(natural, max(len("DELETE /…"), self._screen.width - rest))
+
+    def _place(self, group: ErrorGroup) -> str:
+        return self._screen.clean(f"{group.key.method} {group.key.endpoint}")
+
+    def _first_line(self, item: RankedGroup, count: str) -> str:
+        group, screen = item.group, self._screen
+        place = shortened(self._place(group), self._endpoint_width, screen)
+        padding = " " * (self._endpoint_width - text_width(place))
+        status = paint(f"{group.key.status}", STATUS_STYLES[group.key.status // 100], screen)
+        share = f"{100 * self._report.share(item):5.1f} %"
+        trend = spark_line(self._report.trend(item, self._trends), screen)
+        line = f"{paint(group.key.hash, _BOLD, screen)}  {status} {place}{padding}"
+        return f"{line}  {count:>{self._count_width}}  {share}  {trend}".rstrip()
+
+    def _reason_lines(self, group: ErrorGroup) -> Iterator[str]:
+        """Yield why: code and message, or what the status stands for where the response had neither."""
+        code, message = group.key.code, group.key.message
+        if not code and not message:
+            message = _phrase(group.key.status)
+        clean = self._screen.clean
+        text = f"{clean(code)}  {clean(message)}" if code and message else clean(code or message)
+        for number, line in enumerate(wrapped(text, self._room)):
+            start = len(clean(code)) if number == 0 and code else 0
+            yield _INDENT + paint(line[:start], _BOLD, self._screen) + line[start:]
+
+    @property
+    def _room(self) -> int | None:
+        return None if self._screen.width is None else max(20, self._screen.width - len(_INDENT))
+
+    def _plain(self, text: str, style: str = "") -> Iterator[str]:
+        for line in wrapped(self._screen.clean(text), self._room):
+            yield _INDENT + paint(line, style, self._screen)
+
+    def _seen(self, group: ErrorGroup) -> str:
+        first, last = self._clock.show(group.first), self._clock.show(group.last)
+        seen = f"at {first}" if first == last else f"{first} to {last}"
+        return f"{seen}, {_clients(group)}" if group.clients else seen
+
+    def _storms(self, group: ErrorGroup) -> str:
+        storm, others = group.storms[0], group.storm_count - 1
+        pause = storm.seconds / (storm.requests - 1)
+        text = f"retry storm: {storm.client} sent the same request {storm.requests:,} times"
+        text += f" in {_duration(storm.seconds)}, every {_duration(pause)}" if storm.seconds else " at once"
+        if others:
+            rest = group.storm_requests - storm.requests
+            text += f"; and {others:,} more {'storms' if others > 1 else 'storm'} of {rest:,} requests"
+        return text
+
+
+def shortened(text: str, room: int, screen: Screen) -> str:
+    """Return harmless text in at most `room` columns, without its middle."""
+    return text if text_width(text) <= room else shorten(text, room, screen.ellipsis)
+
+
+def _clients(group: ErrorGroup) -> str:
+    """Return how many clients there were, and who they are, the most affected first."""
+    number = len(group.clients)
+    if group.more_clients and number >= MOST_CLIENTS:
+        told = f"{number:,}+ clients"
+    else:
+        told = _counted(number, "client") + ("+" if group.more_clients else "")
+    names = [client for client, _ in _top_clients(group)]
+    return f"{told} ({', '.join(names)}{', …' if number > len(names) else ''})"
+
+
+def _change(item: RankedGroup) -> str:
+    """Return what the group was before, and by how much its rate has changed."""
+    told = [item.mark.value] if item.mark else []
+    told.append(f"before {item.before:,}")
+    if item.change is not None and item.mark is not Mark.VANISHED:
+        told.append(f"rate {100 * item.change:+,.0f} %")
+    return ", ".join(told)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _duration(seconds: float) -> str:
+    """Return a length of time by its two greatest units."""
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 ", " ")
+    whole = round(seconds)
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    for position, (unit, size) in enumerate(units):
+        if whole >= size:
+            number, rest = divmod(whole, size)
+            following = units[position + 1] if position + 1 < len(units) else None
+            lesser = rest // following[1] if following else 0
+            return f"{number} {unit} {lesser} {following[0]}" if following and lesser else f"{number} {unit}"
+    return "0 s"
