@@ -42,7 +42,7 @@ def time_chart(timeline: Timeline[int], window: Window, zone: tzinfo, screen: Sc
 
 def _plot(values: Sequence[int], height: int, margin: int, style: str, screen: Screen) -> list[str]:
     bar = "│" if screen.unicode else "|"
-    labels = [f"{max(values):,}"] + [""] * (height - 2) + ["0"]
+    labels = [f"{max(values):,}" if any(values) else "", *[""] * (height - 2), "0"]
     return [
         f"{label:>{margin}} {bar}{paint(line.rstrip(), style, screen)}"
         for label, line in zip(labels, columns(values, height, screen), strict=True)
@@ -50,19 +50,25 @@ def _plot(values: Sequence[int], height: int, margin: int, style: str, screen: S
 
 
 def _axis(boundaries: Sequence[datetime], zone: tzinfo, margin: int, screen: Screen) -> list[str]:
-    """Return the axis and its labels: as many as fit, those of midnights first."""
+    """Return the axis and its labels: as many as fit, those of round times first."""
     moments = [in_zone(moment, zone) for moment in boundaries[:-1]]
     by_day = boundaries[1] - boundaries[0] >= timedelta(hours=20)
     labels = [_label(moment, by_day=by_day, is_first=index == 0) for index, moment in enumerate(moments)]
-    midnights = [] if by_day else [index for index, moment in enumerate(moments) if f"{moment:%H%M%S}" == "000000"]
     corner, tick, dash = ("└", "┴", "─") if screen.unicode else ("+", "+", "-")
     line, text = [dash] * len(moments), [" "] * (len(moments) + _BEYOND + _LABEL_GAP)
-    for index in (0, *midnights, *range(len(moments))):
+    for index in (0, *sorted(range(len(moments)), key=lambda index: _roundness(moments[index]))):
         end = index + len(labels[index])
         if end <= len(moments) + _BEYOND and not "".join(text[max(0, index - _LABEL_GAP) : end + _LABEL_GAP]).strip():
             line[index] = tick
             text[index:end] = labels[index]
     return [f"{'':{margin}} {corner}{''.join(line)}", f"{'':{margin}}  {''.join(text).rstrip()}"]
+
+
+def _roundness(moment: datetime) -> int:
+    """Return how far down the list of round times one stands: midnight is the first."""
+    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second
+    steps = (86_400, 21_600, 10_800, 3600, 1800, 900, 300, 60)
+    return next((index for index, step in enumerate(steps) if seconds % step == 0), len(steps))
 
 
 def _label(moment: datetime, *, by_day: bool, is_first: bool) -> str:
