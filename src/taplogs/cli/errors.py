@@ -17,7 +17,7 @@ from taplogs.cli.session import Session
 from taplogs.core.comparison import compared_window
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.core.error_comparison import SORTS, Mark, RankedGroup, compared_groups, ranked_groups, sorted_groups
+from taplogs.core.error_comparison import SORTS, compared_groups, ranked_groups, sorted_groups
 from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, OTHER, ErrorKey, error_key, group_errors, only_errors
 from taplogs.core.query import LogQuery
 from taplogs.core.timeline import covered
@@ -158,31 +158,22 @@ def _read_groups(
 
 
 def _write_groups(session: Session, report: ErrorReport, format_name: str, top: int | None) -> None:
-    number = _TOP if top is None and format_name == "table" else top
-    shown = replace(report, ranked=_top(report.ranked, number))
+    report = replace(report, top=_TOP if top is None and format_name == "table" else top)
     if format_name != "table":
         members = RECORD_MEMBERS if report.earlier is None else COMPARED_MEMBERS
-        write_records(format_name, error_document(shown), error_records(shown), session.output, members)
+        write_records(format_name, error_document(report), error_records(report), session.output, members)
     elif report.ranked:
-        session.output.write_lines(ErrorBlocks(shown, session.output.screen, session.zone).lines())
+        session.output.write_lines(ErrorBlocks(report, session.output.screen, session.zone).lines())
         session.output.flush()
     if any(groups.is_full for groups in (report.groups, report.earlier) if groups):
         session.notice(f"more than {MOST_GROUPS:,} kinds of errors; those beyond are counted together as {OTHER}")
-    if hidden := len(report.ranked) - len(shown.ranked):
+    if hidden := len(report.ranked) - len(report.shown):
         session.notice(f"{hidden:,} more {'groups' if hidden > 1 else 'group'}. All of them:")
         session.suggest(_command(session, ("--top",), ["--top", "0"]))
-    if format_name == "table" and shown.ranked and session.messages and session.messages.screen.is_terminal:
+    if format_name == "table" and report.ranked and session.messages and session.messages.screen.is_terminal:
         session.notice("The entries of a group:")
-        name = shown.ranked[0].group.key.hash
+        name = report.ranked[0].group.key.hash
         session.suggest(_command(session, ("--top", "--sort", "--compare", "--output", "-o"), [], name))
-
-
-def _top(ranked: Sequence[RankedGroup], number: int | None) -> list[RankedGroup]:
-    """Return the first groups; of those that have vanished, which come last, as many once more."""
-    if not number:
-        return list(ranked)
-    vanished = [item for item in ranked if item.mark is Mark.VANISHED]
-    return [*ranked[: len(ranked) - len(vanished)][:number], *vanished[:number]]
 
 
 def _command(session: Session, without: Sequence[str], more: Sequence[str], *names: str) -> str:

@@ -20,7 +20,7 @@ LEAST_FACTOR = 2.0
 """How many times the earlier rate is growth; its inverse is shrinking."""
 
 SORTS = ("count", "last", "first", "clients", "change")
-"""The orders of groups: the most errors, the latest or earliest first, the most clients, the greatest difference."""
+"""The orders of groups: most errors, latest, earliest, most clients; new and grown ones, by how many errors more."""
 
 
 class Mark(StrEnum):
@@ -101,6 +101,7 @@ def sorted_groups(ranked: Sequence[RankedGroup], order: str) -> list[RankedGroup
         result.sort(key=lambda item: len(item.group.clients), reverse=True)
     elif order == "change":
         result.sort(key=lambda item: abs(item.count - item.expected), reverse=True)
+        result.sort(key=lambda item: item.mark not in (Mark.NEW, Mark.GROWN))
     return sorted(result, key=lambda item: item.mark is Mark.VANISHED)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from taplogs.core.error_comparison import Mark, RankedGroup
-from taplogs.core.error_groups import HASH_LENGTH, MOST_CLIENTS, ErrorGroup, ErrorGroups, Storm
+from taplogs.core.error_groups import HASH_LENGTH, ErrorGroup, ErrorGroups, Storm
 from taplogs.core.timeline import even_buckets
 from taplogs.core.timespan import Window
 from taplogs.output.charts import spark_line
@@ -23,22 +23,34 @@ from taplogs.output.wrapping import wrapped
 PARTS = 24
 """How many parts of the window a trend has for programs."""
 
-_WIDE = 120
-_NARROW_PARTS = 16
+_PARTS_BY_WIDTH = ((120, 32), (72, 16), (56, 8))
+_PARTS_IN_PIPE = 16
 _BOLD, _DIM = "1", "2"
 _MARK_STYLES = {Mark.NEW: "1;31", Mark.GROWN: "31", Mark.SHRUNK: "32", Mark.VANISHED: "32"}
 _INDENT = " " * (HASH_LENGTH + 2)
 _NAMED_CLIENTS = 3
+_UNITS = (("d", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1))
 
 
 class ErrorReport(Struct, frozen=True):
-    """What is reported: groups in their order, of which window with which bounds, and beside which earlier window."""
+    """What is reported: groups in their order, of which window with two bounds, and beside which earlier window.
+
+    `top`: how many of them are shown; None or 0 for all.
+    """
 
     ranked: Sequence[RankedGroup]
     groups: ErrorGroups
     window: Window
     earlier: ErrorGroups | None = None
     earlier_window: Window | None = None
+    top: int | None = None
+
+    @property
+    def shown(self) -> list[RankedGroup]:
+        """The first groups; of those that have vanished, which come last, as many once more."""
+        vanished = [item for item in self.ranked if item.mark is Mark.VANISHED]
+        present = self.ranked[: len(self.ranked) - len(vanished)]
+        return [*present[: self.top or None], *vanished[: self.top or None]]
 
     def share(self, item: RankedGroup) -> float:
         """Return which part of all errors of the window a group is."""
@@ -49,12 +61,12 @@ class ErrorReport(Struct, frozen=True):
         boundaries = even_buckets(self.window, parts)
         # The time of an entry is known to the minute or less: what is before the window is rounded, not from outside.
         buckets = self.groups.timeline.spread(["", *boundaries[1:]])
-        numbers = {item.group.number for item in self.ranked if item.count}
+        numbers = {item.group.number for item in self.shown if item.count}
         return boundaries, {number: [bucket[number] for bucket in buckets] for number in numbers}
 
     def trend(self, item: RankedGroup, trends: Mapping[int, Sequence[int]]) -> Sequence[int]:
         """Return the errors of a group in each part; none at all for one that has vanished."""
-        return trends[item.group.number] if item.count else ()
+        return trends.get(item.group.number, ()) if item.count else ()
 
 
 def error_document(report: ErrorReport) -> dict[str, Any]:
@@ -80,7 +92,7 @@ COMPARED_MEMBERS = (*RECORD_MEMBERS, "before", "change", "mark")
 def error_records(report: ErrorReport) -> list[dict[str, Any]]:
     """Return a record for each group: numbers as they are, times in RFC 3339."""
     boundaries, trends = report.trends(PARTS)
-    return [_record(report, item, boundaries, report.trend(item, trends)) for item in report.ranked]
+    return [_record(report, item, boundaries, report.trend(item, trends)) for item in report.shown]
 
 
 def _record(report: ErrorReport, item: RankedGroup, boundaries: Sequence[str], trend: Sequence[int]) -> dict[str, Any]:
@@ -129,17 +141,17 @@ class ErrorBlocks:
         self._report = report
         self._screen = screen
         self._clock = LocalTimes(zone, milliseconds=False)
-        wide = screen.width is not None and screen.width >= _WIDE
-        self._parts = 2 * _NARROW_PARTS if wide else _NARROW_PARTS
-        _, self._trends = report.trends(self._parts)
-        self._counts = [f"{item.count:,}" for item in report.ranked]
+        self._parts = _parts(screen.width)
+        self._trends = report.trends(self._parts)[1] if self._parts else {}
+        self._shown = report.shown
+        self._counts = [f"{item.count:,}" for item in self._shown]
         self._count_width = max(map(len, self._counts), default=0)
         self._endpoint_width = self._room_for_endpoints()
 
     def lines(self) -> Iterator[str]:
         """Yield a headline, and the lines of each group after an empty one."""
-        yield paint(self._headline(), _BOLD, self._screen)
-        for item, count in zip(self._report.ranked, self._counts, strict=True):
+        yield from self._headline()
+        for item, count in zip(self._shown, self._counts, strict=True):
             yield ""
             yield self._first_line(item, count)
             yield from self._reason_lines(item.group)
@@ -150,23 +162,23 @@ class ErrorBlocks:
                 yield from self._plain(self._storms(item.group), STATUS_STYLES[item.group.key.status // 100])
             yield from self._plain("examples " + " ".join(item.group.example_ids), _DIM)
 
-    def _headline(self) -> str:
+    def _headline(self) -> Iterator[str]:
+        """Yield how many errors there are of how many kinds, what they were before, and how the trend is to be read."""
         report = self._report
-        errors, kinds = report.groups.total, len(report.groups.groups)
-        text = f"{_counted(errors, 'error')} of {_counted(kinds, 'kind')}"
-        if report.window.since and report.window.until and errors:
-            part = (report.window.until - report.window.since) / self._parts
-            text += f"; a column of the trend is {_duration(part.total_seconds())}"
+        lines = [f"{_counted(report.groups.total, 'error')} of {_counted(len(report.groups.groups), 'kind')}"]
         if report.earlier is not None:
             marks = [item.mark for item in report.ranked]
             told = [f"{marks.count(mark):,} {mark}" for mark in Mark if mark in marks]
-            text += f"; before: {_counted(report.earlier.total, 'error')}"
-            text += f" ({', '.join(told)})" if told else ""
-        return text
+            lines.append(", ".join([f"before: {_counted(report.earlier.total, 'error')}", *told]))
+        if self._parts and report.groups.total:
+            lines.append(f"a column of the trend is {_duration(report.window.length.total_seconds() / self._parts)}")
+        for number, line in enumerate(lines):
+            for piece in wrapped(line, self._screen.width):
+                yield paint(piece, _DIM if number else _BOLD, self._screen)
 
     def _room_for_endpoints(self) -> int:
         """Return how wide endpoints are shown: as they are, or what the other parts of the line leave of the width."""
-        natural = max((text_width(self._place(item.group)) for item in self._report.ranked), default=0)
+        natural = max((text_width(self._place(item.group)) for item in self._shown), default=0)
         if self._screen.width is None:
             return natural
         rest = len(_INDENT) + len("422 ") + 2 + self._count_width + len("  100.0 %  ") + self._parts
@@ -177,7 +189,7 @@ class ErrorBlocks:
 
     def _first_line(self, item: RankedGroup, count: str) -> str:
         group, screen = item.group, self._screen
-        place = shortened(self._place(group), self._endpoint_width, screen)
+        place = _shortened(self._place(group), self._endpoint_width, screen)
         padding = " " * (self._endpoint_width - text_width(place))
         status = paint(f"{group.key.status}", STATUS_STYLES[group.key.status // 100], screen)
         share = f"{100 * self._report.share(item):5.1f} %"
@@ -187,14 +199,18 @@ class ErrorBlocks:
 
     def _reason_lines(self, group: ErrorGroup) -> Iterator[str]:
         """Yield why: code and message, or what the status stands for where the response had neither."""
-        code, message = group.key.code, group.key.message
+        code, message = self._folded(group.key.code), self._folded(group.key.message)
         if not code and not message:
             message = _phrase(group.key.status)
-        clean = self._screen.clean
-        text = f"{clean(code)}  {clean(message)}" if code and message else clean(code or message)
+        text = f"{code}  {message}" if code and message else code or message
         for number, line in enumerate(wrapped(text, self._room)):
-            start = len(clean(code)) if number == 0 and code else 0
+            start = len(code) if number == 0 else 0
             yield _INDENT + paint(line[:start], _BOLD, self._screen) + line[start:]
+
+    def _folded(self, text: str) -> str:
+        """Return foreign text as it may be shown; the ellipsis at its end is ours."""
+        cut = text.endswith("…")
+        return self._screen.clean(text.removesuffix("…")) + (self._screen.ellipsis if cut else "")
 
     @property
     def _room(self) -> int | None:
@@ -207,7 +223,14 @@ class ErrorBlocks:
     def _seen(self, group: ErrorGroup) -> str:
         first, last = self._clock.show(group.first), self._clock.show(group.last)
         seen = f"at {first}" if first == last else f"{first} to {last}"
-        return f"{seen}, {_clients(group)}" if group.clients else seen
+        return f"{seen}, {self._clients(group)}" if group.clients else seen
+
+    def _clients(self, group: ErrorGroup) -> str:
+        """Return how many clients there were, and who they are, the most affected first."""
+        number = len(group.clients)
+        told = f"{number:,}+ clients" if group.more_clients else _counted(number, "client")
+        names = ", ".join(client for client, _ in _top_clients(group))
+        return f"{told} ({names}{', and others' if number > _NAMED_CLIENTS else ''})"
 
     def _storms(self, group: ErrorGroup) -> str:
         storm, others = group.storms[0], group.storm_count - 1
@@ -216,24 +239,20 @@ class ErrorBlocks:
         text += f" in {_duration(storm.seconds)}, every {_duration(pause)}" if storm.seconds else " at once"
         if others:
             rest = group.storm_requests - storm.requests
-            text += f"; and {others:,} more {'storms' if others > 1 else 'storm'} of {rest:,} requests"
+            text += f"; and {_counted(others, 'more storm')} of {rest:,} requests"
         return text
 
 
-def shortened(text: str, room: int, screen: Screen) -> str:
+def _parts(width: int | None) -> int:
+    """Return how many columns a trend has on a screen of this width."""
+    if width is None:
+        return _PARTS_IN_PIPE
+    return next((parts for least, parts in _PARTS_BY_WIDTH if width >= least), 0)
+
+
+def _shortened(text: str, room: int, screen: Screen) -> str:
     """Return harmless text in at most `room` columns, without its middle."""
     return text if text_width(text) <= room else shorten(text, room, screen.ellipsis)
-
-
-def _clients(group: ErrorGroup) -> str:
-    """Return how many clients there were, and who they are, the most affected first."""
-    number = len(group.clients)
-    if group.more_clients and number >= MOST_CLIENTS:
-        told = f"{number:,}+ clients"
-    else:
-        told = _counted(number, "client") + ("+" if group.more_clients else "")
-    names = [client for client, _ in _top_clients(group)]
-    return f"{told} ({', '.join(names)}{', …' if number > len(names) else ''})"
 
 
 def _change(item: RankedGroup) -> str:
@@ -257,15 +276,13 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return a length of time by its two greatest units."""
-    if seconds < 10:
-        return f"{seconds:.1f} s".replace(".0 ", " ")
+    """Return a length of time in its greatest unit, and the next one where that says more than a few percent."""
+    if seconds < 9.95:
+        return f"{round(seconds, 1):g} s"
     whole = round(seconds)
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    for position, (unit, size) in enumerate(units):
+    for unit, size, lesser_unit, lesser_size in _UNITS:
         if whole >= size:
             number, rest = divmod(whole, size)
-            following = units[position + 1] if position + 1 < len(units) else None
-            lesser = rest // following[1] if following else 0
-            return f"{number} {unit} {lesser} {following[0]}" if following and lesser else f"{number} {unit}"
-    return "0 s"
+            lesser = rest // lesser_size
+            return f"{number} {unit} {lesser} {lesser_unit}" if lesser and number < 10 else f"{number} {unit}"
+    return f"{whole} s"
