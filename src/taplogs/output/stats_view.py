@@ -83,10 +83,10 @@ class StatsView:
             if count or digit != 3:
                 ratio = paint(f"{percent(total.ratio(digit)):>8}", STATUS_STYLES[digit] if count else "", self._screen)
                 lines.append((name, f"{count:>9,} {ratio}"))
-        figures = [f"{name} {show_latency(value)}" for name, value in _percentiles(total)]
-        unknown = total.requests - total.timed
-        note = f"({unknown:,} unknown)" if unknown else ""
-        lines.append(("latency", "   ".join([*figures, note]).rstrip()))
+        figures = "  ".join(f"{name} {show_latency(value)}" for name, value in _percentiles(total))
+        lines.append(("latency", figures))
+        if unknown := total.requests - total.timed:
+            lines.append(("", f"{unknown:,} of unknown latency"))
         return lines
 
     def _slowest(self, row: Ranked) -> str:
