@@ -45,12 +45,12 @@ class Backend:
 
 
 @contextmanager
-def running_backend(path: Path, rate_limit: RateLimit | None = None) -> Iterator[Backend]:
-    """Serve the store at `path` on a free port of the loopback interface until the end of the block."""
+def running_backend(path: Path, rate_limit: RateLimit | None = None, port: int = 0) -> Iterator[Backend]:
+    """Serve the store at `path` on the loopback interface until the end of the block; port 0 is a free one."""
     store = SqliteStore(path)
     keys = ApiKeys(store.database)
     key = keys.create()
-    server = BackendServer(create_app(store, keys=keys, rate_limit=rate_limit), drain_seconds=5)
+    server = BackendServer(create_app(store, keys=keys, rate_limit=rate_limit), port=port, drain_seconds=5)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
