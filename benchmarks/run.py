@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+import counting
 import drawing
 import pulling
 import slices
@@ -29,6 +30,7 @@ GROUPS: dict[str, Callable[[Environments, Path, int | None], Iterator[Figure]]] 
     "drawing": drawing.figures,
     "pulling": pulling.figures,
     "slices": slices.figures,
+    "counting": counting.figures,
 }
 
 
