@@ -67,6 +67,7 @@ LIST_WITHOUT = (
     "taplogs.output.detail",
     "taplogs.output.har",
     "taplogs.sources.sqlite",
+    "taplogs.core.stats",
 )
 
 

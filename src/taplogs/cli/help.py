@@ -6,8 +6,6 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from taplogs.core.comparison import BEFORE
-
 _OPTIONS = "Options"
 _ORDER = ("Arguments", "Filters", "Output", "Source", "Display", _OPTIONS)
 
@@ -51,6 +49,8 @@ def _section_of(parameter: Any) -> str:
 
 def with_compared_window(arguments: list[str]) -> list[str]:
     """Return the arguments with the window before as the value of each --compare that has none: no `A..B` follows."""
+    from taplogs.core.comparison import BEFORE
+
     given: list[str] = []
     for position, argument in enumerate(arguments):
         following = arguments[position + 1] if position + 1 < len(arguments) else ""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
-from taplogs.core.stats import Grouping, Summary
+
+if TYPE_CHECKING:
+    from taplogs.core.stats import Grouping, Summary
 
 
 class LogSource(Protocol):

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from taplogs.core.decoding import Page, decode_entry, decode_page
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
-from taplogs.core.stats import Grouping, Summary, fold
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError, EntryNotFound, UsageError
@@ -27,6 +26,8 @@ from taplogs.sources.stream import StreamsRefused, stream_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from taplogs.core.stats import Grouping, Summary
 
 _PER_PAGE = 500
 _PAGES_PER_SLICE = 4
@@ -90,6 +91,8 @@ class RemoteSource:
 
     def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
         """Return all entries that match, counted, regardless of the limit."""
+        from taplogs.core.stats import fold
+
         return fold(self.batches(grouping.query(query)), grouping)
 
     def now(self) -> datetime:

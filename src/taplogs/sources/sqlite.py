@@ -8,17 +8,18 @@ from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw
 
 from taplogs.core.entry import NULL, LogEntry, has_payload
 from taplogs.core.query import LogQuery
-from taplogs.core.stats import Grouping, Summary, fold
 from taplogs.errors import ConfigurationError, EntryNotFound
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
-from taplogs.sources.sqlite_summary import count_groups, count_moments
+
+if TYPE_CHECKING:
+    from taplogs.core.stats import Grouping, Summary
 
 SCHEMA_VERSION = 1
 
@@ -117,6 +118,9 @@ class SqliteStore:
 
     def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
         """Return all entries that match, counted, regardless of the limit."""
+        from taplogs.core.stats import Summary, fold
+        from taplogs.sources.sqlite_summary import count_groups, count_moments
+
         chosen = selection(query)
         if not chosen.complete:
             return fold(self.batches(grouping.query(query)), grouping)
