@@ -21,6 +21,7 @@ import drawing
 import pulling
 import slices
 import startup
+import tailing
 from environments import Environments
 from figure import Figure, header, line
 from measure import CommandFailed
@@ -30,6 +31,7 @@ GROUPS: dict[str, Callable[[Environments, Path, int | None], Iterator[Figure]]] 
     "drawing": drawing.figures,
     "pulling": pulling.figures,
     "slices": slices.figures,
+    "tailing": tailing.figures,
     "counting": counting.figures,
 }
 
