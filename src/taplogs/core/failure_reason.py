@@ -204,7 +204,7 @@ def _text(value: Any) -> str:
 def _beginning_of_text(payload: bytes) -> str:
     """Return the first characters of a JSON string; what is cut off may be the middle of an escape."""
     text = payload[1:-1] if len(payload) <= _LOOKED_AT else payload[1:_LOOKED_AT]
-    return _unescaped(text.decode("utf-8", "ignore"))
+    return _unescaped(text.decode("utf-8", "replace"))
 
 
 def _unescaped(text: str) -> str:

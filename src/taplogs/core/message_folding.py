@@ -31,17 +31,17 @@ _URL_OR_QUOTED = (
 _WORD = rf"(?<![{_IN_WORDS}.:,+@-])(?=[A-Za-z_À-ÖØ-öø-ɏ.:,+-]*+[0-9@])[{_IN_WORDS}.:,+@-]++"
 """A run of what ids, numbers, times and addresses are made of. One without digit and @ holds none of them."""
 
-_EDGES = ".,:+-@"
+_EDGES = ".,+-@"
 
 _TIME_OF_DAY = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 _UNITS = r"(?:ns|us|ms|s|sec|m|min|h|d|B|[kKMGT]i?B|bytes|px|x)"
 _KINDS = (
     rf"(?P<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[Tt]{_TIME_OF_DAY})?|{_TIME_OF_DAY})"
     r"|(?P<ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
-    r"|(?=[0-9A-Fa-f:]*::)(?=[^0-9]*[0-9])[0-9A-Fa-f:.]{3,45})"
+    r"|(?=[0-9A-Fa-f:]*::)(?=[^0-9]*[0-9])[0-9A-Fa-f:.]{2,44}[0-9A-Fa-f:])"
     rf"|(?P<n>[0-9]{{1,11}}(?:[.,][0-9]{{1,11}}){{0,6}})(?P<unit>{_UNITS}?)"
     rf"|(?P<id>{ID_SEGMENT})"
-    r"|(?P<email>[^@:,]+@[^@:,]+)"
+    r"|(?P<email>[^@:,.+-][^@:,]*@[^@:,]*[^@:,.+-])"
 )
 _FOLDABLE = "[0-9@\"'`“«「]|://"
 _INDEX = r"(?<=\.)[0-9]+(?=\.)"
@@ -83,8 +83,12 @@ def _fold_found(found: re.Match[str]) -> str:
 def _fold_word(word: str) -> str:
     """Fold a word between its punctuation: whole, else the parts beside its colons and commas, else an index in it."""
     core = word.strip(_EDGES)
+    kind = re.fullmatch(_KINDS, core)
+    if kind is None and core.strip(":") != core:
+        core = core.strip(f":{_EDGES}")  # an address may begin or end with colons, nothing else does
+        kind = re.fullmatch(_KINDS, core)
     before, _, after = word.partition(core) if core else (word, "", "")
-    if kind := re.fullmatch(_KINDS, core):
+    if kind:
         folded = f"{{n}}{kind['unit']}" if kind["n"] else f"{{{kind.lastgroup}}}"
     elif ":" in core or "," in core:
         folded = "".join(map(_fold_word, re.split("([,:])", core)))
