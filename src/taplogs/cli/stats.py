@@ -67,7 +67,7 @@ def show_stats(
     with session.source() as log_source:
         measurement = measure(session, log_source, query, filters, grouping, compare)
     rows = _ranked(measurement, order) if dimensions else []
-    shown = rows[: top or None] if top is not None or format_name != "table" else rows[:_ROWS]
+    shown = _top(rows, _ROWS if top is None and format_name == "table" else top or len(rows), order, dimensions)
     if format_name == "table":
         _show(session, measurement, shown, dimensions)
     else:
@@ -82,6 +82,12 @@ def _ranked(measurement: Measurement, order: str) -> list[Ranked]:
         return ranked(groups, order)
     scale = measurement.now.window.length / measurement.before.window.length
     return compared(groups, measurement.before.summary.groups(), order, scale)
+
+
+def _top(rows: list[Ranked], number: int, order: str, dimensions: Sequence[Dimension]) -> list[Ranked]:
+    """Return the first groups; along time the last ones, which are the latest."""
+    along_time = order == "key" and dimensions and dimensions[0].is_time
+    return rows[-number:] if along_time else rows[:number]
 
 
 def _show(session: Session, measurement: Measurement, rows: Sequence[Ranked], dimensions: Sequence[Dimension]) -> None:
