@@ -17,6 +17,8 @@ _COMMANDS = {
     "list": ("taplogs.cli.list", "List log entries, newest first."),
     "show": ("taplogs.cli.show", "Show everything about an entry."),
     "tail": ("taplogs.cli.tail", "Show the last entries, then new ones as they arrive."),
+    "stats": ("taplogs.cli.stats", "Measure requests, errors and latency."),
+    "errors": ("taplogs.cli.errors", "Group repeated errors, with how often, since when and for whom."),
     "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),
     "serve": ("taplogs.cli.serve", "Run the reference logging backend."),
