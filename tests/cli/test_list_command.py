@@ -123,7 +123,8 @@ def test_columns_are_chosen_and_ordered(
 
 
 def test_every_column_of_a_table_can_be_shown(taplogs: Command, logs: Backend) -> None:
-    names = "timestamp,method,url,status,latency,id,endpoint,ip,user-agent,client-id,company-id,created-at,updated-at"
+    names = "timestamp,method,url,status,latency,id,endpoint,reason,ip,user-agent,client-id,company-id,"
+    names += "created-at,updated-at"
     finished = taplogs.at(logs).here("list", "-o", "table", "-n", "1", "--columns", names)
     heading, row = (re.split("  +", line) for line in finished.out.splitlines())
     assert dict(zip(heading, row, strict=True)) == {
@@ -134,6 +135,7 @@ def test_every_column_of_a_table_can_be_shown(taplogs: Command, logs: Backend) -
         "LATENCY": "1.20s",
         "ID": NEWEST,
         "ENDPOINT": "/v1/partner/jobs/{id}",
+        "REASON": "-",
         "IP": "192.0.2.1",
         "USER AGENT": "python-requests/2.32.3",
         "CLIENT": "client",
@@ -151,6 +153,23 @@ def test_columns_without_payloads_do_not_fetch_them(taplogs: Command) -> None:
         taplogs.here("list", "--columns", "id,responsePayload", env=env)
         taplogs.here("list", env=env)
     assert ["fields=summary" in request.target for request in server.requests] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("form", "out"),
+    [
+        ("table", "STATUS  REASON\n   201  -\n   200  -\n   500  E500 It went wrong.\n"),
+        ("csv", "statusCode,reason\r\n201,\r\n200,\r\n500,E500 It went wrong.\r\n"),
+        (
+            "jsonl",
+            '{"statusCode":201,"reason":null}\n{"statusCode":200,"reason":null}\n'
+            '{"statusCode":500,"reason":"E500 It went wrong."}\n',
+        ),
+    ],
+)
+def test_the_reason_of_an_error_is_a_column(taplogs: Command, logs: Backend, form: str, out: str) -> None:
+    window = ["--since", "2026-11-01T00:00:11Z", "--until", "2026-11-01T00:00:14Z"]
+    assert taplogs.at(logs).here("list", *window, "-o", form, "--columns", "status,reason").out == out
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from taplogs.core.failure_reason import LONGEST_CODE, Reason, failure_reason
+from taplogs.core.failure_reason import LONGEST_CODE, Reason, failure_reason, reason_text
 from taplogs.core.message_folding import LONGEST_MESSAGE, fold_message
 
 
@@ -159,6 +159,26 @@ def test_of_a_huge_payload_the_beginning_is_read() -> None:
 
 def test_a_control_character_is_kept_for_the_screen_to_escape() -> None:
     assert reason({"message": "a\x1b\u202eb"}).message == "a\x1b\u202eb"
+
+
+@pytest.mark.parametrize(
+    ("status", "payload", "text"),
+    [
+        (
+            404,
+            {"error": {"code": "NOT_FOUND", "message": "Job 12\n was not found."}},
+            "NOT_FOUND Job 12 was not found.",
+        ),
+        (404, {"error": {"code": "NOT_FOUND"}}, "NOT_FOUND"),
+        (404, {"message": "x" * 1000}, "x" * (LONGEST_MESSAGE - 1) + "…"),
+        (404, None, None),
+        (302, {"message": "m"}, None),
+        (201, {"message": "m"}, None),
+    ],
+)
+def test_the_reason_as_text_is_what_was_sent(status: int, payload: Any, text: str | None) -> None:
+    body = Raw(json.dumps(payload).encode())
+    assert reason_text(entry(status_code=status, response_payload=body)) == text
 
 
 @law

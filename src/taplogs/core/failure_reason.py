@@ -1,4 +1,4 @@
-"""LogEntry -> why it failed: the error code and the folded message of its response payload, whatever its shape.
+"""LogEntry -> why it failed: the error code and the message of its response payload, whatever its shape.
 
 Understood are the platform's envelope (`{"error": {"code", "type", "message", "details"}}`), errors as text or in a
 list, problem details (RFC 9457), OAuth's `error_description` (RFC 6749), and bodies that are text or HTML. A payload of
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from taplogs.core.entry import LogEntry, is_text
-from taplogs.core.message_folding import fold_message
+from taplogs.core.message_folding import LONGEST_MESSAGE, fold_message
 
 LONGEST_CODE = 60
 """How many characters an error code has at most."""
@@ -43,21 +43,37 @@ _NO_CODES = ("", "about:blank", "error", "fail", "failed", "failure")
 
 
 class Reason(NamedTuple):
-    """An error code, as it was sent, and a folded message; both are empty where the payload has none."""
+    """An error code, as it was sent, and a message; both are empty where the payload has none."""
 
     code: str
     message: str
 
-    def __str__(self) -> str:
-        return " ".join(filter(None, self))
-
 
 def failure_reason(entry: LogEntry) -> Reason:
-    """Return why an entry failed, by its response payload. Never fails; takes no longer for a huge payload."""
+    """Return why an entry failed, by its response payload; the message is folded (see `core.message_folding`).
+
+    Never fails, and takes no longer for a huge payload.
+    """
     payload = bytes(entry.response_payload)
     if len(payload) <= _REMEMBERED_UP_TO:
         return _remembered(payload, entry.status_code)
-    return _reason(payload, entry.status_code)
+    return _folded_reason(payload, entry.status_code)
+
+
+def reason_text(entry: LogEntry) -> str | None:
+    """Return code and message of an error as they were sent, on one line; None without, and for what is no error."""
+    if not 400 <= entry.status_code <= 599:
+        return None
+    text = " ".join(" ".join(_reason(bytes(entry.response_payload), entry.status_code)).split())
+    return (text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…") or None
+
+
+def _folded_reason(payload: bytes, status: int) -> Reason:
+    code, message = _reason(payload, status)
+    return Reason(code, fold_message(message))
+
+
+_remembered = lru_cache(maxsize=4096)(_folded_reason)
 
 
 def _reason(payload: bytes, status: int) -> Reason:
@@ -74,18 +90,15 @@ def _reason(payload: bytes, status: int) -> Reason:
     return _finished(code, message)
 
 
-_remembered = lru_cache(maxsize=4096)(_reason)
-
-
 def _finished(code: str, message: str) -> Reason:
     code = " ".join(code[:_LOOKED_AT].split())
     if len(code) > LONGEST_CODE:
         code = f"{code[: LONGEST_CODE - 1]}…"
-    return Reason(code, fold_message(message))
+    return Reason(code, message[:_LOOKED_AT])
 
 
 def _of_any_json(text: str) -> Reason:
-    """Return JSON that says nothing known as its own message: the names of its members stay, its texts are folded."""
+    """Return JSON that says nothing known as its own message: the names of its members without quotes, to be kept."""
     return _finished("", re.sub(_MEMBER_NAME, r"\1:", text))
 
 

@@ -13,7 +13,7 @@ from taplogs.core.entry import LogEntry, encode_entries, encode_entry
 from taplogs.errors import UsageError
 from taplogs.output.json_text import encoded
 from taplogs.output.spreadsheet import csv_header, csv_row
-from taplogs.output.table import COLUMNS, PAYLOAD_MEMBERS, Table, columns_named
+from taplogs.output.table import COLUMNS, PAYLOAD_MEMBERS, Table, columns_named, derived_value
 from taplogs.output.terminal import Output, harmless_json
 
 Batches = Iterable[list[LogEntry]]
@@ -91,8 +91,7 @@ FORMATS: dict[str, Callable[[Batches, Output, Layout], None]] = {
 def shows_payloads(format_name: str, columns: str | None) -> bool:
     """Return whether a format writes the payloads; raises UsageError for columns that it does not have."""
     if format_name == "table":
-        columns_named(columns)
-        return False
+        return any(column.member in PAYLOAD_MEMBERS for column in columns_named(columns))
     return not set(PAYLOAD_MEMBERS).isdisjoint(members_named(columns))
 
 
@@ -106,7 +105,7 @@ def members_named(text: str | None) -> Sequence[str]:
     if unknown or not names:
         raise UsageError(
             f"--columns {text!r}: there is no member {unknown[0]!r}" if unknown else "--columns is empty",
-            f"members: {', '.join(MEMBERS)}, endpoint",
+            f"members: {', '.join(MEMBERS)}, endpoint, reason",
         )
     return [by_name[name] for name in names]
 
@@ -124,7 +123,7 @@ def _member_encoder(layout: Layout) -> Callable[[LogEntry], bytes]:
     fields = {field.encode_name: field.name for field in msgspec.structs.fields(LogEntry)}
 
     def value_of(entry: LogEntry, member: str) -> object:
-        return layout.templates.template(entry.path) if member == "endpoint" else getattr(entry, fields[member])
+        return getattr(entry, fields[member]) if member in fields else derived_value(entry, member, layout.templates)
 
     names = {member: f'"{member}":'.encode("ascii") for member in members_named(layout.columns)}
 

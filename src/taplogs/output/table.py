@@ -45,6 +45,7 @@ COLUMNS = {
         Column("latency", "LATENCY", "latencyMs", right=True),
         Column("id", "ID", "id"),
         Column("endpoint", "ENDPOINT", "endpoint", flexible=True),
+        Column("reason", "REASON", "reason", flexible=True),
         Column("ip", "IP", "ipAddress"),
         Column("user-agent", "USER AGENT", "userAgent", flexible=True),
         Column("client-id", "CLIENT", "clientId"),
@@ -54,7 +55,8 @@ COLUMNS = {
     )
 }
 DEFAULT_COLUMNS = ("timestamp", "method", "url", "status", "latency", "id")
-PAYLOAD_MEMBERS = ("requestPayload", "responsePayload")
+PAYLOAD_MEMBERS = ("requestPayload", "responsePayload", "reason")
+"""The members that need the payloads."""
 
 
 def columns_named(text: str | None) -> list[Column]:
@@ -193,6 +195,7 @@ class Table:
             "status": lambda entry: str(entry.status_code),
             "latency": lambda entry: show_latency(entry.latency_ms),
             "endpoint": lambda entry: clean(self._templates.template(entry.path)),
+            "reason": lambda entry: clean(derived_value(entry, "reason", self._templates) or "-"),
             "url": self._url,
             "method": lambda entry: clean(entry.method),
             "id": lambda entry: clean(entry.id),
@@ -206,6 +209,15 @@ class Table:
     def _url(self, entry: LogEntry) -> str:
         url = entry.request_url
         return self._screen.clean(url[len(self._origin) :] if self._origin and url.startswith(self._origin) else url)
+
+
+def derived_value(entry: LogEntry, member: str, templates: EndpointTemplates) -> str | None:
+    """Return a member that an entry does not hold itself: its `endpoint`, or the `reason` that it failed for."""
+    if member == "endpoint":
+        return templates.template(entry.path)
+    from taplogs.core.failure_reason import reason_text
+
+    return reason_text(entry)
 
 
 class LocalTimes:
