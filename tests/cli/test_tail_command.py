@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from command import KEY, Command, interrupt, wait_until
-from faulty_server import SILENCE, FaultyServer, error_body, page, reply
+from faulty_server import SILENCE, FaultyServer, Request, error_body, page, reply
 from running_tail import QUICK, name, recent, tailing
 from serving import Backend, payload, running_backend
 from taplogs.__main__ import run_safely
 from taplogs.cli.runtime import Runtime
+from taplogs.core.entry import encode_entry
 from taplogs.core.timestamp import format_timestamp
 
 
@@ -320,6 +321,31 @@ def test_the_end_comes_in_an_outage_too_and_says_that_something_is_missing(taplo
     assert error["code"] == "backend"
     assert "while the backend was away" in error["message"]
     assert len(tail.told) == 2
+
+
+def test_the_end_comes_where_the_backend_falls_silent_too(taplogs: Command) -> None:
+    first = reply(page([recent(1)]))
+    begun = time.monotonic()
+    with FaultyServer([first], [first], [first], [SILENCE]) as server:
+        env = {"TAPLOGS_BASE_URL": server.url, "TAPLOGS_API_KEY": KEY}
+        finished = taplogs.run("tail", *QUICK, "--until", "+1s", env=env)
+    assert (finished.code, len(finished.rows)) == (6, 1)
+    assert time.monotonic() - begun < 20
+
+
+def test_a_backend_that_sends_bare_arrays_is_asked_for_two_pages_a_poll(taplogs: Command) -> None:
+    entries = [recent(number, 20 - number) for number in range(1, 4)]
+
+    def answer(request: Request) -> list[bytes]:
+        found = [] if "pageNumber" in request.target else entries if "order=asc" in request.target else entries[::-1]
+        return [reply(b"[" + b",".join(map(encode_entry, found)) + b"]")]
+
+    with FaultyServer(answer, streams=True) as server:
+        env = {"TAPLOGS_BASE_URL": server.url, "TAPLOGS_API_KEY": KEY}
+        finished = taplogs.run("tail", "--interval", "1s", "--until", "+3s", env=env)
+        asked = len(server.requests)
+    assert (finished.code, finished.ids) == (0, [name(1), name(2), name(3)])
+    assert asked <= 1 + 1 + 2 * 6
 
 
 def test_a_backend_that_was_never_there_is_given_up(taplogs: Command) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from taplogs.zone import in_zone, time_zone
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from taplogs.cli.ending import End
     from taplogs.core.entry import LogEntry
     from taplogs.credentials import Credential, StoredFile
     from taplogs.output.progress import Progress
@@ -106,12 +107,12 @@ class Session:
         return find_credential(self.address, self.runtime.environ, self.settings.get("key_file"), self.stored_keys)
 
     @contextmanager
-    def source(self, *, follow_with: Callable[[float], object] | None = None) -> Iterator[LogSource]:
+    def source(self, *, follow_until: End | None = None) -> Iterator[LogSource]:
         """Give the source of entries, and close it.
 
-        `follow_with` waits so many seconds: with it, outages are waited out, however long, and the demo goes on.
+        `follow_until` is when following it ends: until then outages are waited out, however long, and the demo goes on.
         """
-        source = self._open_source(follow_with)
+        source = self._open_source(follow_until)
         try:
             yield source
         finally:
@@ -133,16 +134,16 @@ class Session:
         get = self.settings.get
         return Reach(get("ca_file"), get("parallel"), get("timeout"), get("max_wait"))
 
-    def _open_source(self, follow_with: Callable[[float], object] | None) -> LogSource:
-        follows = follow_with is not None
-        surroundings = replace(self.surroundings, sleep=follow_with) if follows else self.surroundings
+    def _open_source(self, end: End | None) -> LogSource:
+        surroundings = replace(self.surroundings, sleep=end.wait, left=end.left) if end else self.surroundings
         if not self.is_demo:
-            reach = replace(self.reach, persistent=follows)
+            # What is followed is read in order: of a window whose end lies far ahead, all slices but one are empty.
+            reach = replace(self.reach, persistent=True, parallel=1) if end else self.reach
             return open_backend(self.address, self.credential.key, reach, surroundings)
         from platformdirs import user_cache_path
 
         folder = self.runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
-        return open_demo(Path(folder), surroundings, goes_on=follows)
+        return open_demo(Path(folder), surroundings, goes_on=end is not None)
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""

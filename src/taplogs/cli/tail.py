@@ -1,16 +1,14 @@
 """taplogs tail: the last entries that match, then new ones as they arrive."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from types import FrameType
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 import typer
 from msgspec.structs import replace
 
 from taplogs.cli.command import build_command
+from taplogs.cli.ending import End, Interruption
 from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
@@ -79,7 +77,7 @@ def tail_entries(
     _window(filters, session, session.runtime.clock())  # a wrong time is told before a key is looked for
     reader = Reader(session.runtime.stdout, session.runtime.sleep)
     end = End(reader.wait)
-    with session.source(follow_with=end.wait) as log_source:
+    with session.source(follow_until=end) as log_source:
         query = query.within(_window(filters, session, log_source.now()))
         end.set(query.window.until, log_source.now)
         runtime = session.runtime
@@ -107,7 +105,7 @@ def _window(filters: FilterOptions, session: Session, now: datetime) -> Window:
     if window.until is not None and window.until <= now:
         raise UsageError(
             f"--until {filters.until} ({window.until_text}) is past",
-            "a time to come ends it, such as --until +10m; 'taplogs list' shows what was",
+            "an end lies ahead, such as --until +10m; 'taplogs list' shows what was",
         )
     return window
 
@@ -134,78 +132,6 @@ def _up_to(most: int | None, batches: Batches) -> Batches:
             return
         yield batch
         left = left - len(batch) if left is not None else None
-
-
-class TimeIsUp(Exception):
-    """The end of the window came while a source waited for its next try."""
-
-
-class End:
-    """When a run that follows ends by itself: with its window, also in an outage; and it ends with its reader."""
-
-    def __init__(self, wait: Callable[[float], None]) -> None:
-        """`wait` waits so many seconds."""
-        self._wait = wait
-        self._until: datetime | None = None
-        self.came_in_outage = False
-
-    def set(self, until: datetime | None, now: Callable[[], datetime]) -> None:
-        """Have the end be at `until` by the clock `now`; None is no end."""
-        self._until, self._now = until, now
-
-    def wait(self, seconds: float) -> None:
-        """Wait so many seconds for a source in trouble; raises TimeIsUp where the end comes first."""
-        left = (self._until - self._now()).total_seconds() if self._until else seconds
-        self._wait(max(0.0, min(seconds, left)))
-        if left < seconds:
-            raise TimeIsUp
-
-    def ends(self, batches: Batches) -> Batches:
-        """Yield the batches until TimeIsUp."""
-        try:
-            yield from batches
-        except TimeIsUp:
-            self.came_in_outage = True
-
-
-class Interruption:
-    """Ctrl-C, held back while entries are written, so that JSON stays whole; a second one is not."""
-
-    def __init__(self) -> None:
-        self.came = False
-        self._waits = False
-
-    def __enter__(self) -> Self:
-        # Where interrupts are ignored, as in the background of a script, or another thread takes them, it stays so.
-        self._replaced = (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        )
-        if self._replaced:
-            signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._replaced:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def ends(self, batches: Batches) -> Batches:
-        """Yield the batches until Ctrl-C."""
-        try:
-            while not self.came:
-                self._waits = True
-                batch = next(batches, None)
-                self._waits = False
-                if batch is None:
-                    return
-                yield batch
-        except KeyboardInterrupt:
-            self.came = True
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self._waits or self.came:
-            raise KeyboardInterrupt
-        self.came = True
 
 
 def build(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -28,12 +29,16 @@ ACCEPTED = "accepted: the URL of a logging backend, such as https://logs.example
 
 
 class Surroundings(Struct, frozen=True):
-    """What a source takes from outside: clocks, randomness, and whom it tells what happens."""
+    """What a source takes from outside: clocks, randomness, whom it tells what happens, and how long the run may last.
+
+    `left` returns the seconds until the run ends by itself.
+    """
 
     clock: Callable[[], datetime]
     sleep: Callable[[float], object]
     random: Callable[[], float]
     events: SourceEvents
+    left: Callable[[], float] = lambda: math.inf
 
 
 class Reach(Struct, frozen=True):
@@ -63,7 +68,7 @@ def open_backend(address: BackendAddress, key: ApiKey, reach: Reach, surrounding
     from taplogs.sources.transport import Deadline, DeadlineTransport, proxy_for, tls_context
 
     address.admit(key)
-    deadline = Deadline(threading.Event())
+    deadline = Deadline(threading.Event(), surroundings.left)
     transport = DeadlineTransport(
         deadline,
         tls=tls_context(reach.ca_file) if address.is_encrypted else None,
@@ -89,7 +94,7 @@ def open_demo(folder: Path, surroundings: Surroundings, *, goes_on: bool = False
         application = _filled_before(application, store, surroundings.clock)
     transport = httpx.WSGITransport(app=application)
     key = ApiKey("sk_test_" + "0" * 22)
-    deadline = Deadline(threading.Event())
+    deadline = Deadline(threading.Event(), surroundings.left)
     return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, deadline, Reach(parallel=1), surroundings)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpcore
@@ -19,6 +19,8 @@ from taplogs.errors import ConfigurationError
 from taplogs.sources.address import BackendAddress, is_host
 
 _STEP_SECONDS = 0.5
+_LAST_REQUEST_SECONDS = 5.0
+"""What a request may take beyond the time that the run has left."""
 
 
 class Deadline(threading.local):
@@ -26,13 +28,17 @@ class Deadline(threading.local):
 
     moment: float | None = None
 
-    def __init__(self, ended: threading.Event) -> None:
-        """`ended` is shared by all threads: once it is set, no request goes on."""
+    def __init__(self, ended: threading.Event, left: Callable[[], float]) -> None:
+        """`ended` is shared by all threads: once it is set, no request goes on.
+
+        `left` returns the seconds until the run ends by itself.
+        """
         self.ended = ended
+        self._left = left
 
     def restart(self, seconds: float) -> None:
-        """Give the request of this thread so many seconds from now."""
-        self.moment = time.monotonic() + seconds
+        """Give the request of this thread so many seconds from now, or little more than the run has left."""
+        self.moment = time.monotonic() + min(seconds, max(0.0, self._left()) + _LAST_REQUEST_SECONDS)
 
     def extend(self, seconds: float) -> None:
         """Do not count so many seconds, which this side spent elsewhere, against the request of this thread."""

@@ -1,0 +1,91 @@
+"""How a run that follows a source ends: by the clock, with its reader, or by Ctrl-C; in order, whenever that comes."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from types import FrameType
+from typing import Self
+
+from taplogs.core.entry import LogEntry
+
+Batches = Iterator[list[LogEntry]]
+
+
+class TimeIsUp(Exception):
+    """The end of the window came while a source waited for its next try."""
+
+
+class End:
+    """When a run that follows ends by itself: with its window, also in an outage; and it ends with its reader."""
+
+    def __init__(self, wait: Callable[[float], None]) -> None:
+        """`wait` waits so many seconds."""
+        self._wait = wait
+        self._until: datetime | None = None
+        self.came_in_outage = False
+
+    def set(self, until: datetime | None, now: Callable[[], datetime]) -> None:
+        """Have the end be at `until` by the clock `now`; None is no end."""
+        self._until, self._now = until, now
+
+    def left(self) -> float:
+        """Return how many seconds there are until the end."""
+        return (self._until - self._now()).total_seconds() if self._until else math.inf
+
+    def wait(self, seconds: float) -> None:
+        """Wait so many seconds for a source in trouble; raises TimeIsUp where the end comes first."""
+        left = self.left()
+        self._wait(max(0.0, min(seconds, left)))
+        if left < seconds:
+            raise TimeIsUp
+
+    def ends(self, batches: Batches) -> Batches:
+        """Yield the batches until TimeIsUp."""
+        try:
+            yield from batches
+        except TimeIsUp:
+            self.came_in_outage = True
+
+
+class Interruption:
+    """Ctrl-C, held back while entries are written, so that JSON stays whole; a second one is not."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._waits = False
+
+    def __enter__(self) -> Self:
+        # Where interrupts are ignored, as in the background of a script, or another thread takes them, it stays so.
+        self._replaced = (
+            threading.current_thread() is threading.main_thread()
+            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        )
+        if self._replaced:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def ends(self, batches: Batches) -> Batches:
+        """Yield the batches until Ctrl-C."""
+        try:
+            while not self.came:
+                self._waits = True
+                batch = next(batches, None)
+                self._waits = False
+                if batch is None:
+                    return
+                yield batch
+        except KeyboardInterrupt:
+            self.came = True
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if self._waits or self.came:
+            raise KeyboardInterrupt
+        self.came = True
