@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +11,15 @@ from msgspec.structs import replace
 from taplogs.cli.command import build_command
 from taplogs.cli.help import with_compared_window
 from taplogs.cli.list import Listing, rest_command, without_options
+from taplogs.cli.measuring import asked_for, resolve_windows
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
-from taplogs.core.comparison import compared_window
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
 from taplogs.core.error_comparison import SORTS, compared_groups, ranked_groups, sorted_groups
 from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, OTHER, ErrorKey, error_key, group_errors, only_errors
 from taplogs.core.query import LogQuery
 from taplogs.core.timeline import covered
-from taplogs.core.timespan import Window
 from taplogs.errors import EntryNotFound, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.error_report import (
@@ -44,6 +42,9 @@ code and message, where ids, numbers, quoted text, addresses and times in it are
 With --compare a group is new (there was none before), grown (at least twice the rate and 10 errors
 more), shrunk (at most half, 10 less) or vanished. A retry storm is a client that sends the same
 request at least 10 times, each within 5 minutes of the one before.
+
+\b
+Groups are sorted by count; with --compare by change: new and grown ones first, vanished ones last.
 
 \b
 Examples:
@@ -76,7 +77,7 @@ def show_errors(
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="ORDER", help=f"{', '.join(SORTS)} (count).", rich_help_panel=_PANEL),
+        typer.Option("--sort", metavar="ORDER", help=f"{', '.join(SORTS)}.", rich_help_panel=_PANEL),
     ] = None,
     compare: Compare = None,
     limit: Annotated[
@@ -95,16 +96,16 @@ def show_errors(
 ) -> None:
     """Group repeated errors, with how often, since when and for whom."""
     session = Session(context.obj, source, display, limit=limit)
-    query = filters.query(session.templates)
-    query = replace(query, status=only_errors(query.status))
-    filters.window(session.runtime.clock(), session.zone)  # a wrong time is told before a key is looked for
-    if group is not None:
+    if group is None:
+        _refuse("the entries of a group", "name its hash", {"--limit": limit, "--columns": output.columns})
+    else:
         _refuse("the groups", "leave GROUP out", {"--top": top, "--sort": sort, "--compare": compare})
+    query = asked_for(session, filters, compare)
+    query = replace(query, status=only_errors(query.status))
+    if group is not None:
         _list_group(session, query, filters, output, group)
         return
-    _refuse("the entries of a group", "name its hash", {"--limit": limit, "--columns": output.columns})
     order = _order(sort, compare)
-    _check_compare(session, filters, compare)
     format_name = report_format(output.output, session.output.screen)
     report, query = _read_groups(session, query, filters, compare, order)
     _write_groups(session, report, format_name, top)
@@ -126,35 +127,21 @@ def _order(sort: str | None, compare: str | None) -> str:
     return sort or ("change" if compare else "count")
 
 
-def _check_compare(session: Session, filters: FilterOptions, compare: str | None) -> None:
-    """Raise UsageError where --compare cannot be understood, before a key is looked for."""
-    if compare is not None:
-        now = session.runtime.clock()
-        window = filters.window(now, session.zone)
-        compared_window(compare, _until(window, now), now=now, zone=session.zone)
-
-
-def _until(window: Window, now: datetime) -> Window:
-    """Return a window that ends now where it has no end: errors that come later must not count in one window only."""
-    return window if window.until else Window(window.since, max(now, window.since) if window.since else now)
-
-
 def _read_groups(
     session: Session, query: LogQuery, filters: FilterOptions, compare: str | None, order: str
 ) -> tuple[ErrorReport, LogQuery]:
-    with session.source() as log_source, session.progress():
-        query = session.resolve(query, filters, log_source)
-        now = log_source.now() if compare else session.runtime.clock()
-        query = query.within(_until(query.window, now)) if compare else query
-        groups = group_errors(log_source.batches(query), session.templates)
-        window = covered(query.window, groups.timeline, now)
-        if compare is None:
-            return ErrorReport(sorted_groups(ranked_groups(groups), order), groups, window), query
-        earlier_window = compared_window(compare, query.window, now=now, zone=session.zone)
-        earlier = group_errors(log_source.batches(query.within(earlier_window)), session.templates)
-    factor = window.length / earlier_window.length
-    ranked = sorted_groups(compared_groups(groups, earlier, factor), order)
-    return ErrorReport(ranked, groups, window, earlier, earlier_window), query
+    """Return the groups of the window of `filters`, beside those that `compare` names, and the query resolved."""
+    templates = session.templates
+    with session.source() as log_source:
+        query, earlier_window = resolve_windows(session, log_source, query, filters, compare)
+        with session.progress():
+            groups = group_errors(log_source.batches(query), templates)
+            window = covered(query.window, groups.timeline, log_source.now())
+            if earlier_window is None:
+                return ErrorReport(sorted_groups(ranked_groups(groups), order), groups, window), query
+            earlier = group_errors(log_source.batches(query.within(earlier_window)), templates)
+    ranked = compared_groups(groups, earlier, window.length / earlier_window.length)
+    return ErrorReport(sorted_groups(ranked, order), groups, window, earlier, earlier_window), query
 
 
 def _write_groups(session: Session, report: ErrorReport, format_name: str, top: int | None) -> None:

@@ -16,6 +16,8 @@ def compared_window(text: str, window: Window, *, now: datetime, zone: tzinfo) -
     if text == BEFORE:
         if window.since is None or window.until is None:
             raise UsageError("--compare needs a window that begins somewhere", "give --since, such as --since 1d")
+        if window.since >= window.until:
+            raise UsageError("--compare needs a window that has begun", "give --since, such as --since 1d")
         try:
             return Window(window.since - (window.until - window.since), window.since)
         except OverflowError:
