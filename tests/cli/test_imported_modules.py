@@ -86,6 +86,11 @@ def test_a_listing_imports_no_library_that_it_does_not_use(
     assert not found & set(LIST_WITHOUT)
 
 
+def test_following_imports_no_more_than_a_listing_may(taplogs: Command, logs: Backend, bare: set[str]) -> None:
+    found = modules_after(taplogs.at(logs), "tail", "--max", "1") - bare
+    assert not found & set(LIST_WITHOUT)
+
+
 def test_a_listing_leaves_zstandard_to_httpx(taplogs: Command, logs: Backend, bare: set[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", "import httpx, sys; print(*sys.modules)"], capture_output=True, check=True, timeout=60

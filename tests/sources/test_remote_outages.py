@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,7 +11,6 @@ from faulty_server import RESET, FaultyServer, Request, Script, Told, error_body
 from serving import log_entry
 from taplogs.core.query import LogQuery
 from taplogs.errors import AuthenticationError, BackendError, RateLimited
-from taplogs.sources.remote import RemoteSource
 
 ENTRY = log_entry(1)
 OK = reply(page([ENTRY]))
@@ -23,11 +23,11 @@ def limited(seconds: int) -> bytes:
     return reply(error_body("RATE_LIMITED", "Too many requests."), 429, Retry_After=str(seconds))
 
 
-def asked_again(*outage: Script, told: Told, **reach: object) -> int:
+def asked_again(*outage: Script, told: Told, max_wait: float = 60.0) -> int:
     """Ask a backend that answers, is away like this, and is back; return how many requests it took."""
     with (
         FaultyServer([OK], *outage, [OK]) as server,
-        source_at(server.url, told=told, persistent=True, **reach) as source,
+        source_at(server.url, told=told, persistent=True, max_wait=max_wait) as source,
     ):
         assert list(source.search(LogQuery())) == [ENTRY]
         assert list(source.search(LogQuery())) == [ENTRY]
@@ -161,16 +161,17 @@ def test_a_stream_that_breaks_off_goes_on_after_the_outage_and_tells_it_once() -
     assert BACK.match(told.notices[1])
 
 
-def test_a_page_tells_the_time_anew() -> None:
+def test_every_page_tells_the_time_anew_and_a_wrong_clock_is_told_once() -> None:
     def at(second: int) -> Script:
         return [reply(page([], serverTime=f"2026-11-01T00:00:{second:02}.000Z"))]
 
     told = Told()
-    with FaultyServer(at(10), at(20), at(50)) as server, source_at(server.url, told=told) as source:
-        assert isinstance(source, RemoteSource)
-        before = source.now()
-        list(source.search(LogQuery()))
-        assert 10 <= (source.now() - before).total_seconds() < 20
-        list(source.search(LogQuery()))
-        assert 40 <= (source.now() - before).total_seconds() < 50
+    midnight = datetime(2026, 11, 1, tzinfo=UTC)
+    with (
+        FaultyServer(at(10), at(20), at(50)) as server,
+        source_at(server.url, clock=lambda: midnight, told=told) as source,
+    ):
+        for seconds in (10, 20, 50):
+            list(source.search(LogQuery()))
+            assert source.now() == midnight + timedelta(seconds=seconds)
     assert len(told.notices) == 1

@@ -59,7 +59,7 @@ class FilterOptions(Struct, frozen=True):
         ),
     ] = None
     until: Annotated[
-        str | None, Option("--until", metavar="TIME", help="Before this time.", rich_help_panel=_FILTERS)
+        str | None, Option("--until", metavar="TIME", help="Before this time; +10m is ahead.", rich_help_panel=_FILTERS)
     ] = None
     endpoint: Annotated[
         Texts,
