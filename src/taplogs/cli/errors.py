@@ -49,7 +49,7 @@ Groups are sorted by count; with --compare by change: new and grown ones first, 
 \b
 Examples:
   taplogs errors --since 1d
-  taplogs errors --since 1d --compare --sort change
+  taplogs errors --since 1d --compare
   taplogs errors --status 5xx --client-id acme-careers --top 5
   taplogs errors 3f9a1c20 --since 1d        the entries of a group
   taplogs errors --since today -o json | jq '.groups[] | {group, count, message}'
