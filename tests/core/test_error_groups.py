@@ -129,7 +129,7 @@ def test_hostile_messages_end_in_one_group_for_each_status() -> None:
         failed(n, str(n).translate(letters), status_code=500 + n % 2, request_url="/x") for n in range(MOST_GROUPS + 50)
     ]
     groups = grouped(found, batch=1000)
-    assert groups.is_full
+    assert groups.overflowed
     assert len(groups.groups) == MOST_GROUPS + 2
     others = [group for group in groups.groups if group.key.message == OTHER]
     assert [(group.key, group.count) for group in sorted(others, key=lambda group: group.key)] == [
@@ -139,8 +139,10 @@ def test_hostile_messages_end_in_one_group_for_each_status() -> None:
     assert groups.total == len(found)
 
 
-def test_a_few_groups_are_not_full() -> None:
-    assert not grouped([failed(1)]).is_full
+def test_as_many_groups_as_are_told_apart_are_not_too_many() -> None:
+    letters = str.maketrans("0123456789", "abcdefghij")
+    groups = grouped([failed(n, str(n).translate(letters), request_url="/x") for n in range(MOST_GROUPS)], batch=1000)
+    assert (len(groups.groups), groups.overflowed) == (MOST_GROUPS, False)
 
 
 def test_the_same_request_again_and_again_is_a_retry_storm() -> None:

@@ -152,7 +152,7 @@ def _write_groups(session: Session, report: ErrorReport, format_name: str, top: 
     elif report.ranked:
         session.output.write_lines(ErrorBlocks(report, session.output.screen, session.zone).lines())
         session.output.flush()
-    if any(groups.is_full for groups in (report.groups, report.earlier) if groups):
+    if any(groups.overflowed for groups in (report.groups, report.earlier) if groups):
         session.notice(f"more than {MOST_GROUPS:,} kinds of errors; those beyond are counted together as {OTHER}")
     if hidden := len(report.ranked) - len(report.shown):
         session.notice(f"{hidden:,} more {'groups' if hidden > 1 else 'group'}. All of them:")

@@ -114,6 +114,8 @@ class ErrorGroups:
     def __init__(self, templates: EndpointTemplates) -> None:
         """`templates` say which URLs are of the same endpoint."""
         self.total = 0
+        self.overflowed = False
+        """Whether there were more kinds of errors than are told apart."""
         self.timeline: Timeline[int] = Timeline()
         """When there were errors, by the number of their group."""
         self._groups: dict[ErrorKey, ErrorGroup] = {}
@@ -127,11 +129,6 @@ class ErrorGroups:
     def groups(self) -> Sequence[ErrorGroup]:
         """The groups, the one seen last first."""
         return list(self._groups.values())
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there were more kinds of errors than are told apart."""
-        return len(self._groups) >= MOST_GROUPS
 
     def get(self, key: ErrorKey) -> ErrorGroup | None:
         """Return the group with this key."""
@@ -165,7 +162,8 @@ class ErrorGroups:
         key = error_key(entry, self._templates)
         group = self._groups.get(key)
         if group is None:
-            if self.is_full:
+            if len(self._groups) >= MOST_GROUPS:
+                self.overflowed = True
                 key = ErrorKey("*", "*", entry.status_code, "", OTHER)
                 group = self._groups.get(key)
             if group is None:
