@@ -8,6 +8,7 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
     ├── EmptyResult              3  --fail-on-empty
     ├── AuthenticationError      4  no API key, or one that is refused
     ├── EntryNotFound            5  no entry has this id
+    ├── GroupNotFound            5  no group of errors has this hash
     └── BackendError             6  unreachable, failing, or not speaking the contract
         └── RateLimited          6  429 after all retries
 """
@@ -74,6 +75,13 @@ class EntryNotFound(TaplogsError):
     """No entry has this id."""
 
     code = "entry_not_found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class GroupNotFound(TaplogsError):
+    """No group of errors in the window has this hash."""
+
+    code = "group_not_found"
     exit_code = ExitCode.NOT_FOUND
 
 

@@ -365,6 +365,22 @@ def test_an_unknown_group_exits_5(taplogs: Command, logs: Backend, group: str) -
         finished = taplogs.at(logs).here("errors", *arguments)
         assert (finished.code, finished.out) == (5, "")
         assert finished.err.startswith(f"error: no error group {arguments[0]} in this window\nhint: ")
+    assert taplogs.at(logs).here("errors", name, "-o", "json").error["code"] == "group_not_found"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_a_full_disk_exits_1_with_one_line(taplogs: Command, logs: Backend, form: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        finished = taplogs.at(logs).run("errors", "-o", form, stdout=full)
+    assert finished.code == 1
+    assert "No space left on device" in finished.err
+    assert finished.err.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_exits_141_in_silence(taplogs: Command, backend: Backend) -> None:
+    backend.store.add([failed(n, "abcdefghijklmnopqrstuvwxyz"[n % 26] * (1 + n // 26)) for n in range(1000)])
+    finished = taplogs.at(backend).shell("taplogs errors | head -n 1 > /dev/null; echo ${PIPESTATUS[0]}")
+    assert (finished.out, finished.err) == ("141\n", "")
 
 
 def test_an_ambiguous_beginning_of_a_hash_is_refused(taplogs: Command, backend: Backend) -> None:

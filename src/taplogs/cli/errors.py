@@ -20,7 +20,7 @@ from taplogs.core.error_comparison import SORTS, compared_groups, ranked_groups,
 from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, OTHER, ErrorKey, error_key, group_errors, only_errors
 from taplogs.core.query import LogQuery
 from taplogs.core.timeline import covered
-from taplogs.errors import EntryNotFound, UsageError
+from taplogs.errors import GroupNotFound, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.error_report import (
     COMPARED_MEMBERS,
@@ -199,14 +199,14 @@ def _hash_prefix(group: str) -> str:
     return prefix
 
 
-def _no_group(group: str) -> EntryNotFound:
-    return EntryNotFound(
+def _no_group(group: str) -> GroupNotFound:
+    return GroupNotFound(
         f"no error group {group} in this window", "'taplogs errors' with the same options shows the groups there are"
     )
 
 
 def _whole_hash(session: Session, query: LogQuery, source: LogSource, prefix: str) -> str:
-    """Return the hash that begins with `prefix`; raises EntryNotFound for none, UsageError for several."""
+    """Return the hash that begins with `prefix`; raises GroupNotFound for none, UsageError for several."""
     with session.progress():
         groups = group_errors(source.batches(query), session.templates).groups
     hashes = sorted({group.key.hash for group in groups if group.key.hash.startswith(prefix)})
