@@ -6,6 +6,7 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
     ├── UsageError               2  an option, a time expression, a filter
     │   └── ConfigurationError   2  the config file, a profile
     ├── EmptyResult              3  --fail-on-empty
+    ├── AssertionUnmet           3  an assertion of `check`
     ├── AuthenticationError      4  no API key, or one that is refused
     ├── EntryNotFound            5  no entry has this id
     ├── GroupNotFound            5  no group of errors has this hash
@@ -61,6 +62,13 @@ class EmptyResult(TaplogsError):
     """Nothing matched, and the user asked for that to be a failure."""
 
     code = "empty_result"
+    exit_code = ExitCode.ASSERTION
+
+
+class AssertionUnmet(TaplogsError):
+    """An assertion of the user's does not hold, or too few requests speak for it."""
+
+    code = "assertion"
     exit_code = ExitCode.ASSERTION
 
 

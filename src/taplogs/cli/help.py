@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 _OPTIONS = "Options"
-_ORDER = ("Arguments", "Filters", "Output", "Source", "Display", _OPTIONS)
+_ORDER = ("Arguments", "Assertions", "Filters", "Output", "Source", "Display", _OPTIONS)
 
 
 class GroupedHelpCommand(TyperCommand):

@@ -322,14 +322,11 @@ def _latency_bounds(term: str) -> tuple[str, float, float]:
 
 
 def _duration(text: str) -> str | None:
-    """Return a duration with its unit (ms, s, m) as canonical milliseconds, such as `1500ms`."""
-    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m)", text)
-    if not match:
-        return None
-    from decimal import Decimal
+    """Return a duration with its unit as canonical milliseconds, such as `1500ms`."""
+    from taplogs.core.duration import exact_milliseconds
 
-    milliseconds = Decimal(match[1]) * {"ms": 1, "s": 1000, "m": 60_000}[match[2]]
-    return f"{milliseconds.normalize():f}ms" if milliseconds < 10**12 else None
+    milliseconds = exact_milliseconds(text)
+    return None if milliseconds is None else f"{milliseconds.normalize():f}ms"
 
 
 class GrepFilter(Filter):

@@ -7,16 +7,17 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
-from taplogs.core.dimensions import Dimension, Group, Key
+from taplogs.core.dimensions import Dimension
 from taplogs.core.histogram import histogram
 from taplogs.core.ranking import Ranked
 from taplogs.core.stats import Figures, Summary
 from taplogs.core.timespan import Window
 from taplogs.output.charts import bar
 from taplogs.output.grid import Cell, GridColumn, grid_lines, paint
+from taplogs.output.group_cells import key_cells, key_columns
 from taplogs.output.palette import STATUS_STYLES
 from taplogs.output.stats_records import minutes_of
-from taplogs.output.table import LocalTimes, shorten, show_latency, text_width
+from taplogs.output.table import shorten, show_latency, text_width
 from taplogs.output.terminal import Screen
 from taplogs.output.time_chart import time_chart
 
@@ -58,8 +59,11 @@ class StatsView:
 
     def table(self, rows: Sequence[Ranked], dimensions: Sequence[Dimension], total: Figures) -> list[str]:
         """Return a line for each group, and one for all of them."""
-        columns = [*self._key_columns(dimensions), *_right("REQUESTS", "SHARE", "ERRORS", "P50", "P95", "P99")]
-        cells = [[*self._keys(row.group, dimensions), *self._figures(row.figures, total)] for row in rows]
+        columns = [*key_columns(dimensions), *_right("REQUESTS", "SHARE", "ERRORS", "P50", "P95", "P99")]
+        cells = [
+            [*key_cells(row.group, dimensions, self._screen, self._zone), *self._figures(row.figures, total)]
+            for row in rows
+        ]
         cells.append([Cell("all", _BOLD), *[Cell("")] * (len(dimensions) - 1), *self._figures(total, total)])
         return grid_lines(columns, cells, self._screen)
 
@@ -68,9 +72,12 @@ class StatsView:
     ) -> list[str]:
         """Return a line for each group of two windows: what it is, what it was, and how requests changed."""
         headings = ("REQUESTS", "WAS", "CHANGE", "ERRORS", "WAS", "P95", "WAS")
-        columns = [*self._key_columns(dimensions), *_right(*headings)]
+        columns = [*key_columns(dimensions), *_right(*headings)]
         lengths = minutes_of(window), minutes_of(earlier)
-        cells = [[*self._keys(row.group, dimensions), *_compared_cells(row, *lengths)] for row in rows]
+        cells = [
+            [*key_cells(row.group, dimensions, self._screen, self._zone), *_compared_cells(row, *lengths)]
+            for row in rows
+        ]
         return grid_lines(columns, cells, self._screen)
 
     def _named(self, name: str, text: str) -> str:
@@ -106,25 +113,6 @@ class StatsView:
             f"{bar(item.requests, greatest, room, self._screen)}".rstrip()
             for label, count, item in zip(labels, counts, bins, strict=True)
         ]
-
-    def _key_columns(self, dimensions: Sequence[Dimension]) -> list[GridColumn]:
-        return [
-            GridColumn(dimension.name.replace("-", " ").upper(), flexible=dimension.name in ("endpoint", "user-agent"))
-            for dimension in dimensions
-        ]
-
-    def _keys(self, group: Group, dimensions: Sequence[Dimension]) -> list[Cell]:
-        return [self._key(key, dimension) for key, dimension in zip(group, dimensions, strict=True)]
-
-    def _key(self, key: Key, dimension: Dimension) -> Cell:
-        if key is None:
-            return Cell("-")
-        text = str(key)
-        if dimension.name == "hour" and text.endswith("Z"):
-            return Cell(LocalTimes(self._zone, milliseconds=False).show(text)[:16])
-        if dimension.field == "status_code":
-            return Cell(text, STATUS_STYLES.get(int(text[0]), "") if text[0].isdigit() else "")
-        return Cell(self._clean(text))
 
     def _figures(self, figures: Figures, total: Figures) -> list[Cell]:
         share = figures.requests / total.requests if total.requests else None

@@ -1,0 +1,333 @@
+"""taplogs check: assertions about requests, for people and for CI."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from msgspec import Struct
+from msgspec.structs import replace
+
+from taplogs.cli.command import build_command
+from taplogs.cli.help import with_compared_window
+from taplogs.cli.list import without_options
+from taplogs.cli.measuring import Measurement, asked_for, measure
+from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, SourceOptions
+from taplogs.cli.session import Session
+from taplogs.core.assertions import (
+    ERROR_RATE,
+    LATENCIES,
+    MEASURES,
+    NEW_ERRORS,
+    NEW_ERRORS_BY,
+    REQUESTS,
+    SERVER_ERROR_RATE,
+    Assertion,
+    Outcome,
+    Scope,
+    Verdict,
+    evaluate,
+    latency_limit,
+    scopes_of,
+    share_limit,
+)
+from taplogs.core.comparison import BEFORE
+from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named
+from taplogs.core.error_comparison import new_error_groups
+from taplogs.core.error_groups import ErrorGroup, only_errors
+from taplogs.core.query import LogQuery
+from taplogs.core.stats import Grouping
+from taplogs.errors import AssertionUnmet, UsageError
+from taplogs.output.curl import shell_word
+from taplogs.output.records import report_format, write_records
+from taplogs.sources.protocol import LogSource
+
+if TYPE_CHECKING:
+    from taplogs.core.assertions import Finding
+
+_EPILOG = """\b
+Limits are inclusive: of 100 requests one error is 1%. A percentile is exact, by nearest rank. New
+errors are groups, as 'taplogs errors' makes them, that the window before does not have.
+
+\b
+Fewer requests than --min-requests (for a latency: with a known one) are no pass but a verdict of
+their own, "too few", and a failure unless --allow-few is given. One request is the least.
+
+\b
+Exit code 3 says that an assertion does not hold; every other failure has another one.
+
+\b
+Examples:
+  taplogs check --since 1d --max-error-rate 5% --max-p95 800ms
+  taplogs check --since 1h --max-server-error-rate 0.1% --min-requests 100 --by endpoint
+  taplogs check --since 1d --max-new-errors 0
+  taplogs check --since 1d --max-p99 2s --junit report.xml --github
+"""
+
+_ASSERTIONS = "Assertions"
+_PANEL = "Output"
+_TOP = 50
+_FLAGS = ("--github", "--allow-few")
+_OWN_OPTIONS = (*(measure.option for measure in MEASURES), "--by", "--compare", "--top", "--junit", "--output", "-o")
+
+
+class AssertionOptions(Struct, frozen=True):
+    """What is asserted."""
+
+    max_error_rate: Annotated[
+        str | None,
+        typer.Option("--max-error-rate", metavar="PERCENT", help="4xx and 5xx: 1%.", rich_help_panel=_ASSERTIONS),
+    ] = None
+    max_server_error_rate: Annotated[
+        str | None,
+        typer.Option("--max-server-error-rate", metavar="PERCENT", help="5xx: 0.1%.", rich_help_panel=_ASSERTIONS),
+    ] = None
+    max_p50: Annotated[
+        str | None,
+        typer.Option("--max-p50", metavar="DURATION", help="Latency: 800ms, 1.5s.", rich_help_panel=_ASSERTIONS),
+    ] = None
+    max_p90: Annotated[
+        str | None, typer.Option("--max-p90", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+    ] = None
+    max_p95: Annotated[
+        str | None, typer.Option("--max-p95", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+    ] = None
+    max_p99: Annotated[
+        str | None, typer.Option("--max-p99", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+    ] = None
+    max_new_errors: Annotated[
+        int | None,
+        typer.Option(
+            "--max-new-errors",
+            metavar="N",
+            min=0,
+            help="Groups of errors that the window before, or that of --compare, does not have.",
+            rich_help_panel=_ASSERTIONS,
+        ),
+    ] = None
+    min_requests: Annotated[
+        int | None,
+        typer.Option(
+            "--min-requests",
+            metavar="N",
+            min=1,
+            help="Fewer requests are too few for any verdict (1).",
+            rich_help_panel=_ASSERTIONS,
+        ),
+    ] = None
+
+    @property
+    def needed(self) -> int:
+        """How many requests are enough."""
+        return self.min_requests or 1
+
+    def assertions(self) -> list[Assertion]:
+        """Return what is asserted; --min-requests by itself where nothing else is. Raises UsageError, also for none."""
+        shares = ((ERROR_RATE, self.max_error_rate), (SERVER_ERROR_RATE, self.max_server_error_rate))
+        given = [Assertion(kind, share_limit(kind, text)) for kind, text in shares if text is not None]
+        latencies = zip(LATENCIES.values(), (self.max_p50, self.max_p90, self.max_p95, self.max_p99), strict=True)
+        given += [Assertion(kind, latency_limit(kind, text)) for kind, text in latencies if text is not None]
+        if self.max_new_errors is not None:
+            given.append(Assertion(NEW_ERRORS, self.max_new_errors))
+        if not given and self.min_requests is not None:
+            given.append(Assertion(REQUESTS, self.min_requests))
+        if not given:
+            raise UsageError(
+                "nothing is asserted", f"give one or more of {', '.join(kind.option for kind in MEASURES)}"
+            )
+        return given
+
+
+def check(
+    context: typer.Context,
+    asserted: AssertionOptions,
+    filters: FilterOptions,
+    source: SourceOptions,
+    display: DisplayOptions,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="NAMES",
+            help=f"Each assertion for each endpoint, too; or for one or two of {', '.join(DIMENSION_NAMES)}.",
+            rich_help_panel=_ASSERTIONS,
+        ),
+    ] = None,
+    compare: Compare = None,
+    allow_few: Annotated[
+        bool, typer.Option("--allow-few", help="Too few requests are no failure.", rich_help_panel=_ASSERTIONS)
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FORMAT",
+            help="table, json, jsonl or csv; a table in a pipe, too.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top", metavar="N", min=0, help=f"So many lines of the table; 0 for all ({_TOP}).", rich_help_panel=_PANEL
+        ),
+    ] = None,
+    junit: Annotated[
+        str | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", rich_help_panel=_PANEL)
+    ] = None,
+    github: Annotated[
+        bool,
+        typer.Option("--github", help="Annotate the run of GitHub Actions, and its summary.", rich_help_panel=_PANEL),
+    ] = False,
+) -> None:
+    """Check assertions about requests, and exit 3 where one does not hold.
+
+    Prints a table of what was measured, for every assertion and its limit; what fails comes first.
+    """
+    session = Session(context.obj, source, display)
+    format_name = report_format(output or "table", session.output.screen)
+    assertions = asserted.assertions()
+    dimensions = dimensions_named(by, session.templates, session.zone) if by else ()
+    wants_new = asserted.max_new_errors is not None
+    compare = _compared(compare, filters, dimensions, wants_new=wants_new)
+    report = _junit_path(junit)
+    query = asked_for(session, filters, compare)
+    if wants_new:
+        only_errors(query.status)  # a status that is never an error is told before a key is looked for
+    with session.source() as log_source:
+        measurement = measure(session, log_source, query, filters, Grouping(dimensions), compare)
+        new_errors = _new_errors(session, log_source, measurement)
+    findings = evaluate(assertions, _scopes(measurement, dimensions, new_errors), asserted.needed)
+    requests = measurement.now.summary.total.requests
+    earlier = measurement.before.window if measurement.before else None
+    outcome = Outcome(findings, dimensions, requests, measurement.now.window, earlier, allow_few)
+    _write(session, format_name, outcome, _TOP if top is None else top or None)
+    if report is not None:
+        _write_junit(session, report, outcome)
+    if github:
+        _tell_github(session, outcome)
+    _tell(session, measurement, outcome)
+
+
+def _compared(
+    compare: str | None, filters: FilterOptions, dimensions: Sequence[Dimension], *, wants_new: bool
+) -> str | None:
+    """Return the window to compare with: new errors need one; raises UsageError for what cannot be."""
+    if not wants_new:
+        if compare is not None:
+            raise UsageError("--compare is for new errors", f"give {NEW_ERRORS.option}, such as {NEW_ERRORS.option} 0")
+        return None
+    if compare in (None, BEFORE) and filters.since is None:
+        raise UsageError(
+            f"{NEW_ERRORS.option} needs a window that begins somewhere", "give --since, such as --since 1d"
+        )
+    for dimension in dimensions:
+        if dimension.name not in NEW_ERRORS_BY:
+            raise UsageError(
+                f"{NEW_ERRORS.option} cannot be told by {dimension.name}", f"accepted: --by {', '.join(NEW_ERRORS_BY)}"
+            )
+    return compare or BEFORE
+
+
+def _junit_path(text: str | None) -> Path | None:
+    """Return where the report goes; raises UsageError for where no file can be."""
+    if text is None:
+        return None
+    path = Path(text)
+    if text in ("", "-") or path.is_dir():
+        raise UsageError(f"--junit {text!r} is not a file", "give a file's name, such as report.xml")
+    if not path.parent.is_dir():
+        raise UsageError(f"--junit {text!r}: there is no folder {path.parent}", "make the folder first")
+    return path
+
+
+def _new_errors(session: Session, source: LogSource, measurement: Measurement) -> list[ErrorGroup]:
+    if measurement.before is None:
+        return []
+    query: LogQuery = replace(measurement.query, status=only_errors(measurement.query.status))
+    with session.progress():
+        return new_error_groups(source, query, query.within(measurement.before.window), session.templates)
+
+
+def _scopes(measurement: Measurement, dimensions: Sequence[Dimension], new_errors: Sequence[ErrorGroup]) -> list[Scope]:
+    summary, before = measurement.now.summary, measurement.before
+    total = Scope(summary.total, None, new_errors, before.summary.total.requests if before else None)
+    return scopes_of(total, summary.groups() if dimensions else {}, dimensions, new_errors)
+
+
+def _write(session: Session, format_name: str, outcome: Outcome, top: int | None) -> None:
+    if format_name != "table":
+        from taplogs.output.finding_records import finding_records, outcome_document
+
+        write_records(format_name, outcome_document(outcome), finding_records(outcome), session.output)
+        return
+    from taplogs.output.finding_table import FindingTable
+
+    session.output.write_lines(FindingTable(session.output.screen, session.zone).lines(outcome, top))
+    session.output.flush()
+    if hidden := len(outcome.findings[top:] if top else ()):
+        session.notice(f"{hidden:,} more lines; --top 0 shows all")
+
+
+def _write_junit(session: Session, path: Path, outcome: Outcome) -> None:
+    from taplogs.output.junit import junit_report
+    from taplogs.output.whole_file import write_whole
+
+    write_whole(path, junit_report(outcome, session.runtime.clock()))
+
+
+def _tell_github(session: Session, outcome: Outcome) -> None:
+    """Write annotations to standard error, and the summary to the file that GitHub names."""
+    from taplogs.output.github import annotation_lines, job_summary
+
+    if session.messages:
+        session.messages.write_raw("".join(f"{line}\n" for line in annotation_lines(outcome)))
+    if summary := session.runtime.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(job_summary(outcome, _TOP))
+
+
+def _tell(session: Session, measurement: Measurement, outcome: Outcome) -> None:
+    """Say what the table does not; raises AssertionUnmet."""
+    summary, before = measurement.now.summary, measurement.before
+    if summary.is_rounded:
+        session.notice("so many different groups and latencies that the latencies are rounded to two digits")
+    if summary.is_merged:
+        session.notice("so many different groups that the smallest are counted as one, (others)")
+    if not summary.counts:
+        session.tell_empty(measurement.query, is_failure=False)
+    if before is not None and not before.summary.counts:
+        session.notice("the window before has no requests: which errors are new cannot be told")
+    few, unmet, number = outcome.number(Verdict.TOO_FEW), outcome.unmet, len(outcome.findings)
+    if few and outcome.allow_few:
+        session.notice(f"{few:,} of {_assertions(number)} rest on too few requests, which --allow-few lets pass")
+    if unmet:
+        told = f"{len(unmet):,} of {_assertions(number)} {'does' if len(unmet) == 1 else 'do'} not hold"
+        if few and not outcome.allow_few:
+            told += f": too few requests for {'all' if few == number else f'{few:,}'}"
+        raise AssertionUnmet(told, _further(session, unmet))
+
+
+def _assertions(number: int) -> str:
+    return f"{number:,} assertion" if number == 1 else f"{number:,} assertions"
+
+
+def _further(session: Session, unmet: "Sequence[Finding]") -> str:
+    """Return how to look further: the command that shows the errors or the slow endpoints of the same requests."""
+    failed = {finding.assertion.measure.name for finding in unmet if finding.verdict is Verdict.FAIL}
+    if not failed:
+        return "a longer window has more requests (--since); --allow-few lets too few pass"
+    arguments = with_compared_window(list(session.runtime.arguments))
+    compared = [word for word in arguments if word.startswith("--compare")]
+    _, *rest = without_options([word for word in arguments if word not in _FLAGS], _OWN_OPTIONS)
+    if failed <= {measure.name for measure in LATENCIES.values()}:
+        words = ["stats", *rest, "--by", "endpoint", "--sort", "p95"]
+    else:
+        words = ["errors", *rest, *(compared or ["--compare"] if NEW_ERRORS.name in failed else [])]
+    return f"to look further: {' '.join(map(shell_word, ['taplogs', *words]))}"
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    return build_command(name, check, _EPILOG)

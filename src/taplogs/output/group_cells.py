@@ -1,0 +1,36 @@
+"""The keys of groups as cells of a table, under the names of their dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from taplogs.core.dimensions import Dimension, Group, Key
+from taplogs.output.grid import Cell, GridColumn
+from taplogs.output.palette import STATUS_STYLES
+from taplogs.output.table import LocalTimes
+from taplogs.output.terminal import Screen
+
+
+def key_columns(dimensions: Sequence[Dimension]) -> list[GridColumn]:
+    """Return a column for each dimension; those that strangers fill give way where the screen is narrow."""
+    return [
+        GridColumn(dimension.name.replace("-", " ").upper(), flexible=dimension.name in ("endpoint", "user-agent"))
+        for dimension in dimensions
+    ]
+
+
+def key_cells(group: Group, dimensions: Sequence[Dimension], screen: Screen, zone: tzinfo) -> list[Cell]:
+    """Return the keys of a group, made harmless; hours as they are in `zone`."""
+    return [_key_cell(key, dimension, screen, zone) for key, dimension in zip(group, dimensions, strict=True)]
+
+
+def _key_cell(key: Key, dimension: Dimension, screen: Screen, zone: tzinfo) -> Cell:
+    if key is None:
+        return Cell("-")
+    text = str(key)
+    if dimension.name == "hour" and text.endswith("Z"):
+        return Cell(LocalTimes(zone, milliseconds=False).show(text)[:16])
+    if dimension.field == "status_code":
+        return Cell(text, STATUS_STYLES.get(int(text[0]), "") if text[0].isdigit() else "")
+    return Cell(screen.clean(text))

@@ -1,0 +1,21 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file in one step: whoever looks sees what was there before, or all of `data`; raises OSError."""
+    target = path.resolve()  # a link stays a link
+    if target.exists() and not target.is_file():  # a pipe or a device, which nothing can take the place of
+        target.write_bytes(data)
+        return
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(data)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
