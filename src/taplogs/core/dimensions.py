@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -18,6 +19,7 @@ Group = tuple[Key, ...]
 """The keys of one group, one for each dimension that entries are grouped by."""
 
 _MOST_REMEMBERED = 10_000
+_SECOND = timedelta(seconds=1)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -108,9 +110,17 @@ class _ClockKeys:
 
 
 def _hour(local: datetime) -> str:
-    return (
-        format_timestamp(local.astimezone(UTC) - timedelta(minutes=local.minute, seconds=local.second))[:19] + ".000Z"
-    )
+    """Return when the hour began: by the clock, or where the clock was set to within it, then."""
+    instant = local.astimezone(UTC).replace(microsecond=0)
+    start = instant - timedelta(minutes=local.minute, seconds=local.second)
+
+    def is_now(moment: datetime) -> bool:
+        return moment.astimezone(local.tzinfo).utcoffset() == local.utcoffset()
+
+    if not is_now(start):
+        seconds = range((instant - start) // _SECOND)
+        start += _SECOND * bisect_left(seconds, True, key=lambda second: is_now(start + _SECOND * second))
+    return format_timestamp(start)
 
 
 def _day(local: datetime) -> str:

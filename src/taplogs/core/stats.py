@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +28,8 @@ OTHERS = "(others)"
 
 MOST_COUNTS = 500_000
 """How many different combinations of group, status and latency are kept apart."""
+
+_BATCH = 5000
 
 
 class Grouping(Struct, frozen=True):
@@ -100,7 +102,7 @@ class Summary:
 
     Strangers choose how many groups and latencies there are; the memory is bounded all the same. Beyond
     `MOST_COUNTS` latencies are rounded to two digits (`is_rounded`), and where that is not enough, the smaller half
-    of the groups is counted as one, `OTHERS` (`is_merged`).
+    of the groups is counted as one, `OTHERS` (`is_merged`), then half of the rest, and so on.
     """
 
     def __init__(self, grouping: Grouping) -> None:
@@ -131,9 +133,11 @@ class Summary:
 
     def add_counts(self, counts: Iterable[tuple[Any, ...]]) -> None:
         """Count what was counted elsewhere: the keys of a group, status, latency, and how many entries there are."""
-        for *combination, number in counts:
-            self.counts[tuple(combination)] += number
-        self._stay_bounded()
+        remaining = iter(counts)
+        while batch := list(islice(remaining, _BATCH)):
+            for *combination, number in batch:
+                self.counts[tuple(combination)] += number
+            self._stay_bounded()
 
     @property
     def total(self) -> Figures:
@@ -156,17 +160,19 @@ class Summary:
         if len(self.counts) > MOST_COUNTS:
             self.is_rounded = True
             self._recount(lambda group: group)
-            if len(self.counts) > MOST_COUNTS // 2:
-                self._merge()
+            while len(self.counts) > MOST_COUNTS // 2 and self._merge():
+                self.is_merged = True
 
-    def _merge(self) -> None:
+    def _merge(self) -> bool:
+        """Count the smaller half of the groups as one; return whether there were any to be merged."""
+        others = (OTHERS,) * len(self.grouping.dimensions)
         sizes: Counter[Group] = Counter()
         for (*keys, _, _), number in self.counts.items():
             sizes[tuple(keys)] += number
+        sizes.pop(others, None)
         smaller = {group for group, _ in sizes.most_common()[len(sizes) // 2 :]}
-        others = (OTHERS,) * len(self.grouping.dimensions)
-        self.is_merged = True
         self._recount(lambda group: others if group in smaller else group)
+        return bool(smaller)
 
     def _recount(self, group_of: Callable[[Group], Group]) -> None:
         counts: Counter[tuple[Any, ...]] = Counter()
