@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from taplogs.core.endpoint import EndpointTemplates, anonymous, glob_pattern, template_pattern
+from taplogs.core.entry import url_path
 from taplogs.errors import UsageError
 
 BY_SHAPE = EndpointTemplates()
@@ -174,6 +175,38 @@ def test_any_text_is_a_template_or_wrong_usage_and_nothing_else(text: str) -> No
     except UsageError:
         return
     assert pattern.match(text.replace("{}", "{x}"))
+
+
+odd_urls = st.one_of(
+    paths.map("https://partner-api.taptalent.io{}?page=2".format),
+    st.lists(
+        st.sampled_from(
+            ("https:", "//", "/", "?", "#", "[", "]", "a", "17", ":", "@", "\n", "\t", " ", "\ud800", ".", "x.y")
+        ),
+        max_size=9,
+    ).map("".join),
+    st.text(st.characters(exclude_categories=()), max_size=20),
+)
+
+
+@law
+@given(st.lists(odd_urls, max_size=8))
+@example(["https://a.example/1?x", "https://a.example/1#y?z", "https://a.example/1"])
+@example(["//[?]/1", "//[", "//[]"])
+@example(["?", " ?", "", "#", "a:?b", "a:"])
+def test_the_template_of_a_url_is_that_of_its_path_whatever_was_asked_before(urls: list[str]) -> None:
+    """Templates are remembered by what comes before the query."""
+    own = EndpointTemplates(["/a/{name}"])
+    for url in [*urls, *urls]:
+        assert own.of_url(url) == own.template(url_path(url))
+
+
+def test_urls_beyond_those_remembered_are_no_different() -> None:
+    """Strangers choose the paths: no more than some thousands are kept."""
+    own = EndpointTemplates()
+    templates = {own.of_url(f"https://a.example/jobs/{number}/x?{number}") for number in range(25_000)}
+    assert templates == {"/jobs/{id}/x"}
+    assert len(own._of_url) <= 10_000
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -167,6 +168,30 @@ def test_strange_characters_come_back_as_they_were(text: str) -> None:
 def test_the_path_of_a_url(url: str, path: str) -> None:
     assert url_path(url) == path
     assert entry(request_url=url).path == path
+
+
+almost_urls = st.one_of(
+    st.text(st.characters(exclude_categories=()), max_size=30),
+    st.from_regex(r"\A(https?|HTTP|ftp)?:?//?[a-z0-9.:@\[\]-]{0,12}/?[ -~\n\t]{0,20}\Z"),
+    st.from_regex(r"\Ahttps?://[A-Za-z0-9.:-]{1,9}/[!-~]{0,12}[ -~\u00e9\ud800\u2028\x00\n]{0,3}\Z"),
+)
+
+
+@law
+@given(almost_urls)
+@example("http://a/b\\c?d")
+@example("https://a.example:99999999/x")
+@example("http://a/b\n")
+@example("http://a/b\x00")
+@example("https://:/x")
+@example("https://--/;y#?z")
+def test_the_path_of_any_text_is_the_one_that_the_parser_of_urls_finds(url: str) -> None:
+    """Most URLs are plain, and are taken apart without the parser."""
+    try:
+        expected = urlsplit(url).path or "/"
+    except ValueError:
+        expected = url.partition("?")[0]
+    assert url_path(url) == expected
 
 
 def test_what_an_entry_tells_about_itself() -> None:
