@@ -485,6 +485,16 @@ def test_without_unicode_there_is_none(taplogs: Command, backend: Backend) -> No
     assert max(map(len, shown.plain.splitlines())) <= 80
 
 
+def test_a_huge_name_or_endpoint_does_not_hide_the_rest(taplogs: Command, backend: Backend) -> None:
+    backend.store.add([failed(n, client_id="x" * 5000) for n in range(12)])
+    backend.store.add([failed(20, "other", id="o", request_url="/" + "long/" * 1000)])
+    shown = taplogs.at(backend).on_terminal("errors", columns=80)
+    assert len(shown.lines) < 25
+    piped = taplogs.at(backend).here("errors", "-o", "table").out
+    assert "/" + "long/" * 1000 in piped
+    assert next(len(line) for line in piped.splitlines() if "{id}" in line) < 150
+
+
 def test_wide_characters_are_wrapped_by_their_width(taplogs: Command, backend: Backend) -> None:
     backend.store.add([failed(1, "電話番号が正しくありません。" * 8, client_id="美咲")])
     shown = taplogs.at(backend).on_terminal("errors", columns=60)

@@ -25,6 +25,8 @@ PARTS = 24
 
 _PARTS_BY_WIDTH = ((120, 32), (72, 16), (56, 8))
 _PARTS_IN_PIPE = 16
+_WIDEST_IN_PIPE = 80
+_WIDEST_CLIENT = 48
 _BOLD, _DIM = "1", "2"
 _MARK_STYLES = {Mark.NEW: "1;31", Mark.GROWN: "31", Mark.SHRUNK: "32", Mark.VANISHED: "32"}
 _INDENT = " " * (HASH_LENGTH + 2)
@@ -160,7 +162,7 @@ class ErrorBlocks:
             yield from self._plain(self._seen(item.group))
             if item.group.storms:
                 yield from self._plain(self._storms(item.group), STATUS_STYLES[item.group.key.status // 100])
-            yield from self._plain("examples " + " ".join(item.group.example_ids), _DIM)
+            yield from self._plain("examples " + " ".join(map(self._screen.clean, item.group.example_ids)), _DIM)
 
     def _headline(self) -> Iterator[str]:
         """Yield how many errors there are of how many kinds, what they were before, and how the trend is to be read."""
@@ -177,10 +179,13 @@ class ErrorBlocks:
                 yield paint(piece, _DIM if number else _BOLD, self._screen)
 
     def _room_for_endpoints(self) -> int:
-        """Return how wide endpoints are shown: as they are, or what the other parts of the line leave of the width."""
+        """Return how wide endpoints are shown: as they are, or what the other parts of the line leave of the width.
+
+        In a pipe none is shortened, and a very long one does not push the others' counts away.
+        """
         natural = max((text_width(self._place(item.group)) for item in self._shown), default=0)
         if self._screen.width is None:
-            return natural
+            return min(natural, _WIDEST_IN_PIPE)
         rest = len(_INDENT) + len("422 ") + 2 + self._count_width + len("  100.0 %  ") + self._parts
         return min(natural, max(len("DELETE /…"), self._screen.width - rest))
 
@@ -189,7 +194,9 @@ class ErrorBlocks:
 
     def _first_line(self, item: RankedGroup, count: str) -> str:
         group, screen = item.group, self._screen
-        place = _shortened(self._place(group), self._endpoint_width, screen)
+        place = self._place(group)
+        if screen.width is not None:
+            place = _shortened(place, self._endpoint_width, screen)
         padding = " " * (self._endpoint_width - text_width(place))
         status = paint(f"{group.key.status}", STATUS_STYLES[group.key.status // 100], screen)
         share = f"{100 * self._report.share(item):5.1f} %"
@@ -217,7 +224,8 @@ class ErrorBlocks:
         return None if self._screen.width is None else max(20, self._screen.width - len(_INDENT))
 
     def _plain(self, text: str, style: str = "") -> Iterator[str]:
-        for line in wrapped(self._screen.clean(text), self._room):
+        """Yield harmless text as lines in a colour."""
+        for line in wrapped(text, self._room):
             yield _INDENT + paint(line, style, self._screen)
 
     def _seen(self, group: ErrorGroup) -> str:
@@ -229,13 +237,15 @@ class ErrorBlocks:
         """Return how many clients there were, and who they are, the most affected first."""
         number = len(group.clients)
         told = f"{number:,}+ clients" if group.more_clients else _counted(number, "client")
-        names = ", ".join(client for client, _ in _top_clients(group))
+        clean, screen = self._screen.clean, self._screen
+        names = ", ".join(_shortened(clean(client), _WIDEST_CLIENT, screen) for client, _ in _top_clients(group))
         return f"{told} ({names}{', and others' if number > _NAMED_CLIENTS else ''})"
 
     def _storms(self, group: ErrorGroup) -> str:
         storm, others = group.storms[0], group.storm_count - 1
         pause = storm.seconds / (storm.requests - 1)
-        text = f"retry storm: {storm.client} sent the same request {storm.requests:,} times"
+        client = _shortened(self._screen.clean(storm.client), _WIDEST_CLIENT, self._screen)
+        text = f"retry storm: {client} sent the same request {storm.requests:,} times"
         text += f" in {_duration(storm.seconds)}, every {_duration(pause)}" if storm.seconds else " at once"
         if others:
             rest = group.storm_requests - storm.requests

@@ -17,7 +17,7 @@ def wrapped(text: str, room: int | None) -> list[str]:
             line = joined
             continue
         if line:
-            lines.append(line)
+            lines.append(line.rstrip(" "))
         line = word
         while text_width(line) > room:
             piece = fitting(line, room) or line[0]
