@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from command import Command
+from taplogs.cli.app import command_names
 
 
 def completed(taplogs: Command, line: str) -> list[str]:
@@ -21,7 +22,9 @@ def completed(taplogs: Command, line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("taplogs ", ["list", "show", "auth", "config", "serve"]),
+        ("taplogs ", [*command_names()]),
+        ("taplogs t", ["tail"]),
+        ("taplogs tail --in", ["--interval"]),
         ("taplogs li", ["list"]),
         ("taplogs x", []),
         ("taplogs auth ", ["login", "logout", "status"]),
