@@ -34,8 +34,7 @@ from taplogs.core.assertions import (
 from taplogs.core.comparison import BEFORE
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named
 from taplogs.core.error_comparison import new_error_groups
-from taplogs.core.error_groups import ErrorGroup, only_errors
-from taplogs.core.query import LogQuery
+from taplogs.core.error_groups import only_errors
 from taplogs.core.stats import Grouping
 from taplogs.errors import AssertionUnmet, UsageError
 from taplogs.output.curl import shell_word
@@ -76,24 +75,33 @@ class AssertionOptions(Struct, frozen=True):
 
     max_error_rate: Annotated[
         str | None,
-        typer.Option("--max-error-rate", metavar="PERCENT", help="4xx and 5xx: 1%.", rich_help_panel=_ASSERTIONS),
+        typer.Option(
+            "--max-error-rate", metavar="PERCENT", help="The share of 4xx and 5xx: 1%.", rich_help_panel=_ASSERTIONS
+        ),
     ] = None
     max_server_error_rate: Annotated[
         str | None,
-        typer.Option("--max-server-error-rate", metavar="PERCENT", help="5xx: 0.1%.", rich_help_panel=_ASSERTIONS),
+        typer.Option(
+            "--max-server-error-rate", metavar="PERCENT", help="The share of 5xx: 0.1%.", rich_help_panel=_ASSERTIONS
+        ),
     ] = None
     max_p50: Annotated[
         str | None,
-        typer.Option("--max-p50", metavar="DURATION", help="Latency: 800ms, 1.5s.", rich_help_panel=_ASSERTIONS),
+        typer.Option(
+            "--max-p50", metavar="DURATION", help="The median latency: 800ms, 1.5s.", rich_help_panel=_ASSERTIONS
+        ),
     ] = None
     max_p90: Annotated[
-        str | None, typer.Option("--max-p90", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+        str | None,
+        typer.Option("--max-p90", metavar="DURATION", help="The 90th percentile.", rich_help_panel=_ASSERTIONS),
     ] = None
     max_p95: Annotated[
-        str | None, typer.Option("--max-p95", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+        str | None,
+        typer.Option("--max-p95", metavar="DURATION", help="The 95th percentile.", rich_help_panel=_ASSERTIONS),
     ] = None
     max_p99: Annotated[
-        str | None, typer.Option("--max-p99", metavar="DURATION", help="Latency.", rich_help_panel=_ASSERTIONS)
+        str | None,
+        typer.Option("--max-p99", metavar="DURATION", help="The 99th percentile.", rich_help_panel=_ASSERTIONS),
     ] = None
     max_new_errors: Annotated[
         int | None,
@@ -178,7 +186,7 @@ def check(
     ] = None,
     github: Annotated[
         bool,
-        typer.Option("--github", help="Annotate the run of GitHub Actions, and its summary.", rich_help_panel=_PANEL),
+        typer.Option("--github", help="Annotate the run of GitHub Actions, on standard error.", rich_help_panel=_PANEL),
     ] = False,
 ) -> None:
     """Check assertions about requests, and exit 3 where one does not hold.
@@ -197,8 +205,8 @@ def check(
         only_errors(query.status)  # a status that is never an error is told before a key is looked for
     with session.source() as log_source:
         measurement = measure(session, log_source, query, filters, Grouping(dimensions), compare)
-        new_errors = _new_errors(session, log_source, measurement)
-    findings = evaluate(assertions, _scopes(measurement, dimensions, new_errors), asserted.needed)
+        scopes = _scopes(session, log_source, measurement, dimensions)
+    findings = evaluate(assertions, scopes, asserted.needed)
     requests = measurement.now.summary.total.requests
     earlier = measurement.before.window if measurement.before else None
     outcome = Outcome(findings, dimensions, requests, measurement.now.window, earlier, allow_few)
@@ -242,18 +250,24 @@ def _junit_path(text: str | None) -> Path | None:
     return path
 
 
-def _new_errors(session: Session, source: LogSource, measurement: Measurement) -> list[ErrorGroup]:
-    if measurement.before is None:
-        return []
-    query: LogQuery = replace(measurement.query, status=only_errors(measurement.query.status))
-    with session.progress():
-        return new_error_groups(source, query, query.within(measurement.before.window), session.templates)
-
-
-def _scopes(measurement: Measurement, dimensions: Sequence[Dimension], new_errors: Sequence[ErrorGroup]) -> list[Scope]:
-    summary, before = measurement.now.summary, measurement.before
-    total = Scope(summary.total, None, new_errors, before.summary.total.requests if before else None)
-    return scopes_of(total, summary.groups() if dimensions else {}, dimensions, new_errors)
+def _scopes(
+    session: Session, source: LogSource, measurement: Measurement, dimensions: Sequence[Dimension]
+) -> list[Scope]:
+    """Return what the assertions are made of; new errors are read where there is a window before."""
+    query, summary = measurement.query, measurement.now.summary
+    of_any_status, new_errors = summary, []
+    if measurement.before is not None:
+        errors = replace(query, status=only_errors(query.status))
+        with session.progress():
+            if query.status is not None:
+                of_any_status = source.summarise(replace(query, status=None), summary.grouping)
+            before = errors.within(measurement.before.window)
+            new_errors = new_error_groups(source, errors, before, session.templates)
+    total = Scope(summary.total, None, new_errors, of_any_status.total.requests)
+    if not dimensions:
+        return [total]
+    requests = {group: figures.requests for group, figures in of_any_status.groups().items()}
+    return scopes_of(total, summary.groups(), requests, dimensions)
 
 
 def _write(session: Session, format_name: str, outcome: Outcome, top: int | None) -> None:
@@ -282,10 +296,13 @@ def _tell_github(session: Session, outcome: Outcome) -> None:
     from taplogs.output.github import annotation_lines, job_summary
 
     if session.messages:
-        session.messages.write_raw("".join(f"{line}\n" for line in annotation_lines(outcome)))
+        session.messages.write_raw("".join(f"{line}\n" for line in annotation_lines(outcome, session.messages.screen)))
     if summary := session.runtime.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(job_summary(outcome, _TOP))
+        try:
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(job_summary(outcome, _TOP))
+        except OSError as error:
+            session.notice(f"GITHUB_STEP_SUMMARY: {error.strerror} ({summary})")
 
 
 def _tell(session: Session, measurement: Measurement, outcome: Outcome) -> None:
@@ -297,8 +314,8 @@ def _tell(session: Session, measurement: Measurement, outcome: Outcome) -> None:
         session.notice("so many different groups that the smallest are counted as one, (others)")
     if not summary.counts:
         session.tell_empty(measurement.query, is_failure=False)
-    if before is not None and not before.summary.counts:
-        session.notice("the window before has no requests: which errors are new cannot be told")
+    if before is not None and not before.summary.counts and measurement.query.status is None:
+        session.notice("the window before has no requests, so that every error is new")
     few, unmet, number = outcome.number(Verdict.TOO_FEW), outcome.unmet, len(outcome.findings)
     if few and outcome.allow_few:
         session.notice(f"{few:,} of {_assertions(number)} rest on too few requests, which --allow-few lets pass")

@@ -42,14 +42,14 @@ class Unit(StrEnum):
 class Scope(Struct, frozen=True):
     """What assertions are made of: all requests, or those of a group.
 
-    `new_errors` are the groups of errors that the window before did not have, `requests_before` is how many requests
-    of any kind it had (None: no window before was read).
+    `new_errors` are the groups of errors that the window before did not have, among `requests` of any status: that
+    there are no requests with errors must not look like too few requests.
     """
 
     figures: Figures
     group: Group | None = None
     new_errors: Sequence[ErrorGroup] = ()
-    requests_before: int | None = None
+    requests: int = 0
 
 
 class Measure(Struct, frozen=True):
@@ -138,11 +138,6 @@ def _latency(percent: int) -> Measure:
     return Measure(f"--max-p{percent}", f"p{percent}", f"latencyP{percent}Ms", Unit.MILLISECONDS, value, _timed)
 
 
-def _told_apart(scope: Scope) -> int:
-    """Return of how many requests new errors can be told: beside an empty window every error would be new."""
-    return min(scope.figures.requests, scope.requests_before or 0)
-
-
 ERROR_RATE = Measure(
     "--max-error-rate", "error rate", "errorRatio", Unit.SHARE, _share(lambda figures: figures.errors), _requests
 )
@@ -161,7 +156,7 @@ NEW_ERRORS = Measure(
     "newErrorGroups",
     Unit.NUMBER,
     lambda scope: len(scope.new_errors),
-    _told_apart,
+    lambda scope: scope.requests,
 )
 REQUESTS = Measure("--min-requests", "requests", "requests", Unit.NUMBER, _requests, _requests, is_least=True)
 
@@ -220,18 +215,19 @@ NEW_ERRORS_BY = tuple(_OF_ERRORS)
 
 
 def scopes_of(
-    total: Scope, groups: Mapping[Group, Figures], dimensions: Sequence[Dimension], new_errors: Iterable[ErrorGroup]
+    total: Scope, groups: Mapping[Group, Figures], requests: Mapping[Group, int], dimensions: Sequence[Dimension]
 ) -> list[Scope]:
     """Return `total` and a scope for each group, the one with the most requests first, with its own new errors.
 
-    Where there are new errors, each dimension is one of `NEW_ERRORS_BY`.
+    `requests`: how many of any status each group has. Where there are new errors, each dimension is one of
+    `NEW_ERRORS_BY`.
     """
     errors_of: dict[Group, list[ErrorGroup]] = {group: [] for group in groups}
-    for error in new_errors if dimensions else ():
+    for error in total.new_errors if dimensions else ():
         group: Group = tuple(_OF_ERRORS[dimension.name](error) for dimension in dimensions)
         errors_of.setdefault(group if group in groups else (OTHERS,) * len(dimensions), []).append(error)
     scopes = [
-        Scope(groups.get(group, _NOTHING), group, errors_of[group], total.requests_before)
+        Scope(groups.get(group, _NOTHING), group, errors_of[group], requests.get(group, 0))
         for group in in_order(errors_of)
     ]
     return [total, *sorted(scopes, key=lambda scope: -scope.figures.requests)]

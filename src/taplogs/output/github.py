@@ -16,7 +16,7 @@ from taplogs.output.finding_text import (
     shown_measured,
     without_commands,
 )
-from taplogs.output.terminal import harmless
+from taplogs.output.terminal import Screen, harmless
 
 MOST_ANNOTATIONS = 10
 """How many annotations of a kind GitHub shows of one step; the last says how many more there are."""
@@ -25,23 +25,23 @@ _TITLE = "taplogs check"
 _MARKS = {Verdict.FAIL: "❌", Verdict.TOO_FEW: "⚠️", Verdict.PASS: "✅"}
 
 
-def annotation_lines(outcome: Outcome) -> Iterator[str]:
+def annotation_lines(outcome: Outcome, screen: Screen) -> Iterator[str]:
     """Yield workflow commands, a line each: an error for each unmet finding, warnings for too few that are allowed."""
     unmet = outcome.unmet
-    yield from _of_kind("error", unmet)
+    yield from _of_kind("error", unmet, screen)
     if outcome.allow_few:
-        yield from _of_kind("warning", [item for item in outcome.findings if item.verdict is Verdict.TOO_FEW])
+        yield from _of_kind("warning", [item for item in outcome.findings if item.verdict is Verdict.TOO_FEW], screen)
     if not unmet:
         held = outcome.number(Verdict.PASS)
         yield _command("notice", f"{counted(held, 'assertion')} {'holds' if held == 1 else 'hold'}")
 
 
-def _of_kind(kind: str, findings: Sequence[Finding]) -> Iterator[str]:
+def _of_kind(kind: str, findings: Sequence[Finding], screen: Screen) -> Iterator[str]:
     shown = len(findings) if len(findings) <= MOST_ANNOTATIONS else MOST_ANNOTATIONS - 1
     for finding in islice(findings, shown):
         group = _keys(finding)
         lines = [f"{group}: {sentence(finding)}" if group else sentence(finding), *new_error_lines(finding)]
-        yield _command(kind, "\n".join(without_commands(harmless(line)) for line in lines))
+        yield _command(kind, "\n".join(without_commands(screen.clean(line)) for line in lines))
     if more := len(findings) - shown:
         yield _command(kind, f"and {more:,} more, which the table of taplogs check holds")
 
