@@ -39,18 +39,20 @@ _KINDS = (
     rf"(?P<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[Tt]{_TIME_OF_DAY})?|{_TIME_OF_DAY})"
     r"|(?P<ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
     r"|(?=[0-9A-Fa-f:]*::)(?=[^0-9]*[0-9])[0-9A-Fa-f:.]{2,44}[0-9A-Fa-f:])"
-    rf"|(?P<n>[0-9]{{1,11}}(?:[.,][0-9]{{1,11}}){{0,6}})(?P<unit>{_UNITS}?)"
+    rf"|(?P<n>[0-9]{{1,11}}(?:[.,][0-9]{{1,11}})*)(?P<unit>{_UNITS}?)"
     rf"|(?P<id>{ID_SEGMENT})"
     r"|(?P<email>[^@:,.+-][^@:,]*@[^@:,]*[^@:,.+-])"
 )
 _FOLDABLE = "[0-9@\"'`“«「]|://"
+_LIST = r"(\{[a-z]+\})(?:, ?\1)+"
 _INDEX = r"(?<=\.)[0-9]+(?=\.)"
 
 
 def fold_message(text: str) -> str:
     """Return `text` on one line of at most 200 characters, with a placeholder for each part that varies.
 
-    The placeholders are `{id}`, `{n}`, `{value}` (what stood in quotes), `{email}`, `{url}`, `{ip}` and `{time}`.
+    The placeholders are `{id}`, `{n}`, `{value}` (what stood in quotes), `{email}`, `{url}`, `{ip}` and `{time}`; of a
+    list of the same kind, the first one is kept.
     Only the first 1,000 characters are looked at. Folding a folded message changes nothing.
     """
     return _fold_message(text[: _LOOKED_AT + 1])
@@ -66,6 +68,7 @@ def _folded(text: str) -> str:
     """Fold until nothing changes: what a part was torn from may turn out to be one, too."""
     while re.search(_FOLDABLE, text):
         folded = re.sub(_WORD, _fold_found, re.sub(_URL_OR_QUOTED, _placeholder, text))
+        folded = re.sub(_LIST, r"\1, ...", folded)  # errors are the same however many ids they list
         if folded == text:
             break
         text = folded
