@@ -11,7 +11,7 @@ from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, ReportFo
 from taplogs.cli.session import Session
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named, endpoint_dimension
 from taplogs.core.ranking import SORTS, Ranked, compared, ranked, slowest, sort_for
-from taplogs.core.stats import Grouping
+from taplogs.core.stats import Figures, Grouping
 from taplogs.output.records import report_format, write_records
 
 _EPILOG = """\b
@@ -23,7 +23,8 @@ Examples:
 """
 
 _PANEL = "Output"
-_ROWS = 20
+_ROWS = 24
+"""The hours of a day are not cut."""
 
 
 def show_stats(
@@ -46,7 +47,7 @@ def show_stats(
     ] = None,
     top: Annotated[
         int | None,
-        typer.Option("--top", metavar="N", min=0, help="So many groups; 0 for all (20).", rich_help_panel=_PANEL),
+        typer.Option("--top", metavar="N", min=0, help="So many groups; 0 for all (24).", rich_help_panel=_PANEL),
     ] = None,
     compare: Compare = None,
     output: ReportFormat = None,
@@ -60,7 +61,7 @@ def show_stats(
     """
     session = Session(context.obj, source, display)
     format_name = report_format(output, session.output.screen)
-    dimensions = dimensions_named(by, session.templates, session.zone) if by else ()
+    dimensions = dimensions_named(by, session.templates, session.zone) if by is not None else ()
     order = sort_for(sort, dimensions, is_comparison=compare is not None)
     query = asked_for(session, filters, compare)
     grouping = Grouping(dimensions or (endpoint_dimension(session.templates),), timeline=not dimensions)
@@ -131,8 +132,10 @@ def _write(
             "endpoint": slow.group[0],
             **stats_records.figures_record(slow.figures, window),
         }
-        records = [{**document["window"], **document["total"]}]
-    write_records(format_name, document, records, session.output, [dimension.member for dimension in dimensions])
+        records = [stats_records.one_record(document)]
+    nothing = Ranked((None,) * len(dimensions), Figures(), Figures() if earlier else None)
+    members = stats_records.group_records([nothing], dimensions, summary.total, window, earlier)[0]
+    write_records(format_name, document, records, session.output, list(members))
 
 
 def _tell(session: Session, measurement: Measurement, hidden: int, *, fail_on_empty: bool) -> None:

@@ -14,6 +14,7 @@ _GAP = "  "
 _NARROW_GAP = " "
 _NARROW = 100
 _LEAST = 12
+_LEAST_TEXT = 8
 
 
 class GridColumn(Struct, frozen=True):
@@ -37,6 +38,7 @@ def grid_lines(columns: Sequence[GridColumn], rows: Sequence[Sequence[Cell]], sc
     widths = [max(text_width(row[index].text) for row in (headings, *rows)) for index in range(len(columns))]
     gap = _GAP if screen.width is None or screen.width >= _NARROW else _NARROW_GAP
     if screen.width is not None:
+        widths = [min(width, screen.width) for width in widths]
         _squeeze(widths, columns, sum(widths) + len(gap) * (len(widths) - 1) - screen.width)
     return [_line(row, columns, widths, gap, screen) for row in (headings, *rows)]
 
@@ -47,14 +49,13 @@ def paint(text: str, style: str, screen: Screen) -> str:
 
 
 def _squeeze(widths: list[int], columns: Sequence[GridColumn], excess: int) -> None:
-    """Narrow the flexible columns, the widest first, until `excess` is gone or none can give more."""
+    """Narrow columns, the widest first, until `excess` is gone: the flexible ones, then other text, at last any."""
     flexible = [index for index, column in enumerate(columns) if column.flexible]
-    while excess > 0 and flexible:
-        widest = max(flexible, key=lambda index: widths[index])
-        if widths[widest] <= _LEAST:
-            return
-        widths[widest] -= 1
-        excess -= 1
+    text = [index for index, column in enumerate(columns) if not column.right]
+    for those, least in ((flexible, _LEAST), (text, _LEAST_TEXT), (range(len(columns)), 1)):
+        while excess > 0 and any(widths[index] > least for index in those):
+            widths[max(those, key=lambda index: widths[index])] -= 1
+            excess -= 1
 
 
 def _line(row: Sequence[Cell], columns: Sequence[GridColumn], widths: Sequence[int], gap: str, screen: Screen) -> str:

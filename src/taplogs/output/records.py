@@ -18,7 +18,8 @@ REPORT_FORMATS = ("table", "json", "jsonl", "csv")
 
 def report_format(name: str | None, screen: Screen) -> str:
     """Return the format of a report: the one named, else a table on a terminal and JSON Lines; raises UsageError."""
-    name = name or ("table" if screen.is_terminal else "jsonl")
+    if name is None:
+        return "table" if screen.is_terminal else "jsonl"
     if name not in REPORT_FORMATS:
         raise UsageError(f"--output {name!r} is not a format", f"accepted: {', '.join(REPORT_FORMATS)}")
     return name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -106,6 +106,13 @@ def document(
         for item in histogram(summary.total.latencies)
     ]
     return found
+
+
+def one_record(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the windows of a document and the figures of all entries, flat."""
+    earlier = document.get("comparedWindow")
+    compared = {"beforeSince": earlier["since"], "beforeUntil": earlier["until"]} if earlier else {}
+    return {**document["window"], **compared, **document["total"]}
 
 
 def total_record(figures: Figures, window: Window, before: Figures | None, earlier: Window | None) -> dict[str, Any]:

@@ -90,8 +90,8 @@ class StatsView:
             if count or digit != 3:
                 ratio = paint(f"{percent(total.ratio(digit)):>8}", STATUS_STYLES[digit] if count else "", self._screen)
                 lines.append((name, f"{count:>9,} {ratio}"))
-        figures = "  ".join(f"{name} {show_latency(value)}" for name, value in _percentiles(total))
-        lines.append(("latency", figures))
+        figures = [f"{name} {show_latency(value)}" for name, value in _percentiles(total)]
+        lines += zip(("latency", *[""] * len(figures)), _in_lines(figures, self._width - _NAMES), strict=False)
         if unknown := total.requests - total.timed:
             lines.append(("", f"{unknown:,} of unknown latency"))
         return lines
@@ -99,7 +99,7 @@ class StatsView:
     def _slowest(self, row: Ranked) -> str:
         facts = f"  p95 {show_latency(row.figures.percentile(95))} of {row.figures.requests:,}"
         endpoint = self._clean(str(row.group[0]))
-        room = max(12, self._width - _NAMES - len(facts))
+        room = max(1, self._width - _NAMES - len(facts))
         return (endpoint if text_width(endpoint) <= room else shorten(endpoint, room, self._screen.ellipsis)) + facts
 
     def _histogram(self, total: Figures) -> list[str]:
@@ -107,7 +107,7 @@ class StatsView:
         greatest = max(item.requests for item in bins)
         labels = [f"{show_latency(item.low)}-{show_latency(item.high)}" for item in bins]
         margin, counts = max(map(len, labels)), [f"{item.requests:,}" for item in bins]
-        room = max(10, min(_MOST_BAR, self._width - margin - max(map(len, counts)) - 12))
+        room = max(1, min(_MOST_BAR, self._width - margin - max(map(len, counts)) - 12))
         return [
             f"{label:>{margin}} {count:>{max(map(len, counts))}} {percent(item.requests / total.timed):>7} "
             f"{bar(item.requests, greatest, room, self._screen)}".rstrip()
@@ -193,6 +193,17 @@ def _compared_cells(row: Ranked, minutes: float, minutes_before: float) -> list[
 
 def _percentiles(figures: Figures) -> list[tuple[str, int | None]]:
     return [*((f"p{number}", figures.percentile(number)) for number in (50, 90, 95, 99)), ("max", figures.longest)]
+
+
+def _in_lines(texts: Sequence[str], width: int) -> list[str]:
+    """Return short texts side by side, in as many lines as they need."""
+    lines = [texts[0]]
+    for text in texts[1:]:
+        if len(lines[-1]) + 2 + len(text) <= width:
+            lines[-1] += f"  {text}"
+        else:
+            lines.append(text)
+    return lines
 
 
 def _error_style(figures: Figures) -> str:
