@@ -215,7 +215,7 @@ def check(
         _write_junit(session, report, outcome)
     if github:
         _tell_github(session, outcome)
-    _tell(session, measurement, outcome)
+    _tell(session, measurement, outcome, compare)
 
 
 def _compared(
@@ -305,7 +305,7 @@ def _tell_github(session: Session, outcome: Outcome) -> None:
             session.notice(f"GITHUB_STEP_SUMMARY: {error.strerror} ({summary})")
 
 
-def _tell(session: Session, measurement: Measurement, outcome: Outcome) -> None:
+def _tell(session: Session, measurement: Measurement, outcome: Outcome, compare: str | None) -> None:
     """Say what the table does not; raises AssertionUnmet."""
     summary, before = measurement.now.summary, measurement.before
     if summary.is_rounded:
@@ -323,25 +323,26 @@ def _tell(session: Session, measurement: Measurement, outcome: Outcome) -> None:
         told = f"{len(unmet):,} of {_assertions(number)} {'does' if len(unmet) == 1 else 'do'} not hold"
         if few and not outcome.allow_few:
             told += f": too few requests for {'all' if few == number else f'{few:,}'}"
-        raise AssertionUnmet(told, _further(session, unmet))
+        raise AssertionUnmet(told, _further(session, unmet, compare))
 
 
 def _assertions(number: int) -> str:
     return f"{number:,} assertion" if number == 1 else f"{number:,} assertions"
 
 
-def _further(session: Session, unmet: "Sequence[Finding]") -> str:
+def _further(session: Session, unmet: "Sequence[Finding]", compare: str | None) -> str:
     """Return how to look further: the command that shows the errors or the slow endpoints of the same requests."""
     failed = {finding.assertion.measure.name for finding in unmet if finding.verdict is Verdict.FAIL}
     if not failed:
         return "a longer window has more requests (--since); --allow-few lets too few pass"
-    arguments = with_compared_window(list(session.runtime.arguments))
-    compared = [word for word in arguments if word.startswith("--compare")]
-    _, *rest = without_options([word for word in arguments if word not in _FLAGS], _OWN_OPTIONS)
+    arguments = with_compared_window([word for word in session.runtime.arguments if word not in _FLAGS])
+    _, *rest = without_options(arguments, _OWN_OPTIONS)
     if failed <= {measure.name for measure in LATENCIES.values()}:
         words = ["stats", *rest, "--by", "endpoint", "--sort", "p95"]
     else:
-        words = ["errors", *rest, *(compared or ["--compare"] if NEW_ERRORS.name in failed else [])]
+        words = ["errors", *rest]
+        if compare is not None and NEW_ERRORS.name in failed:
+            words += ["--compare"] if compare == BEFORE else ["--compare", compare]
     return f"to look further: {' '.join(map(shell_word, ['taplogs', *words]))}"
 
 
