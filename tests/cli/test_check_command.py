@@ -63,7 +63,7 @@ def test_a_table_is_printed_in_a_pipe_too_what_fails_first(taplogs: Command, log
         "error rate           50.0 %    max 50 %       120  pass\n"
         "p95                   1.14s   max 1.14s       120  pass\n"
         "\n"
-        "2 fail, 2 pass; 120 requests, 2026-11-01 00:00:01+00:00 to 2026-11-01 00:02:00+00:00\n",
+        "2 fail, 2 pass\n120 requests, 2026-11-01 00:00:01+00:00 to 2026-11-01 00:02:00+00:00\n",
     )
     assert finished.err == "error: 2 of 4 assertions do not hold\nhint: to look further: taplogs errors\n"
 
@@ -124,7 +124,7 @@ def test_too_few_requests_are_a_verdict_and_a_failure_unless_allowed(
         ("error rate", "120 of 121", "too few"),
         ("p95", "120 of 121", "too few"),
     ]
-    assert "\n2 too few; 120 requests, " in finished.out
+    assert "\n2 too few\n120 requests, " in finished.out
     assert finished.err == (
         "2 of 2 assertions rest on too few requests, which --allow-few lets pass\n"
         if allow
@@ -136,7 +136,7 @@ def test_too_few_requests_are_a_verdict_and_a_failure_unless_allowed(
 def test_what_fails_is_a_failure_where_too_few_are_allowed(taplogs: Command, logs: Backend) -> None:
     words = ["--max-error-rate", "0", "--min-requests", "21", "--by", "status"]
     finished = taplogs.at(logs).here("check", *words, "--allow-few")
-    assert (finished.code, "\n1 fail, 6 too few; " in finished.out) == (3, True)
+    assert (finished.code, "\n1 fail, 6 too few\n" in finished.out) == (3, True)
     assert "error: 1 of 7 assertions does not hold\n" in finished.err
     both = taplogs.at(logs).here("check", *words)
     assert "error: 7 of 7 assertions do not hold: too few requests for 6\n" in both.err
@@ -156,7 +156,7 @@ def test_what_fails_is_a_failure_where_too_few_are_allowed(taplogs: Command, log
 def test_an_empty_window_is_never_a_pass(taplogs: Command, logs: Backend, option: str) -> None:
     finished = taplogs.at(logs).here("check", option, "--since", "2027-01-01", "--until", "2027-01-02")
     assert finished.code == 3
-    assert re.search(r" 0 of 1  too few\n\n1 too few; 0 requests, 2027-01-01 .* to 2027-01-02 ", finished.out)
+    assert re.search(r" 0 of 1  too few\n\n1 too few\n0 requests, 2027-01-01 .* to 2027-01-02 ", finished.out)
     assert finished.err.startswith("no entries match (since 2027-01-01")
 
 
@@ -211,11 +211,11 @@ def test_a_long_table_is_cut_and_machine_formats_are_not(taplogs: Command, backe
     words = ["check", "--max-error-rate", "0", "--by", "client"]
     command = taplogs.at(backend)
     cut = command.here(*words)
-    assert len(cut.out.splitlines()) == 1 + 50 + 2
+    assert len(cut.out.splitlines()) == 1 + 50 + 3
     assert (cut.code, cut.err) == (0, "11 more lines; --top 0 shows all\n")
-    assert "61 pass; 60 requests" in cut.out
-    assert len(command.here(*words, "--top", "0").out.splitlines()) == 1 + 61 + 2
-    assert len(command.here(*words, "--top", "2").out.splitlines()) == 1 + 2 + 2
+    assert "61 pass\n60 requests" in cut.out
+    assert len(command.here(*words, "--top", "0").out.splitlines()) == 1 + 61 + 3
+    assert len(command.here(*words, "--top", "2").out.splitlines()) == 1 + 2 + 3
     assert len(command.here(*words, "-o", "jsonl").rows) == 61
 
 
@@ -256,7 +256,8 @@ def test_new_errors_are_named(taplogs: Command, hours: Backend) -> None:
         "  HASH  500 GET /v1/partner/jobs/{id}  2x  NEW_JOB: NEW_JOB happened.",
         "  HASH  403 POST /v1/partner/api-key  1x  NEW_KEY: NEW_KEY happened.",
         "",
-        "1 fail; 45 requests, 2026-11-01 01:00:00+00:00 to 2026-11-01 02:00:00+00:00",
+        "1 fail",
+        "45 requests, 2026-11-01 01:00:00+00:00 to 2026-11-01 02:00:00+00:00",
     ]
     groups = json.loads(taplogs.at(hours).here("errors", *HOUR, "--compare", "-o", "json").out)["groups"]
     hashes = re.findall(r"^  ([0-9a-f]{8})  ", finished.out, re.MULTILINE)

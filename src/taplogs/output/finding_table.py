@@ -45,7 +45,7 @@ class FindingTable:
             GridColumn("VERDICT"),
         ]
         rows = [self._row(finding, outcome) for finding in outcome.findings[:top]]
-        return [*grid_lines(columns, rows, self._screen), *self._new_errors(outcome), "", self._summary(outcome)]
+        return [*grid_lines(columns, rows, self._screen), *self._new_errors(outcome), "", *self._summary(outcome)]
 
     def _row(self, finding: Finding, outcome: Outcome) -> list[Cell]:
         return [
@@ -76,15 +76,15 @@ class FindingTable:
             return line
         return fitting(line, width - text_width(self._screen.ellipsis)) + self._screen.ellipsis
 
-    def _summary(self, outcome: Outcome) -> str:
-        numbers = [(verdict, outcome.number(verdict)) for verdict in Verdict]
+    def _summary(self, outcome: Outcome) -> list[str]:
+        """Return how many findings have which verdict, and of which requests: who reads a log reads it later."""
         told = [
             paint(f"{number:,} {VERDICTS[verdict]}", _STYLES[verdict], self._screen)
-            for verdict, number in numbers
-            if number
+            for verdict in Verdict
+            if (number := outcome.number(verdict))
         ]
         window = " to ".join(self._local(bound) for bound in (outcome.window.since, outcome.window.until) if bound)
-        return f"{', '.join(told)}; {counted(outcome.requests, 'request')}, {window}"
+        return [", ".join(told), f"{counted(outcome.requests, 'request')}, {window}"]
 
     def _local(self, instant: datetime) -> str:
         return in_zone(instant, self._zone).isoformat(" ", "seconds")
