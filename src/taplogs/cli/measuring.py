@@ -12,6 +12,7 @@ from taplogs.core.query import LogQuery
 from taplogs.core.stats import Grouping, Summary
 from taplogs.core.timeline import covered
 from taplogs.core.timespan import Window
+from taplogs.core.timestamp import ceil_to_millisecond
 from taplogs.sources.protocol import LogSource
 
 
@@ -66,11 +67,11 @@ def measure(
 def resolve_windows(
     session: Session, source: LogSource, query: LogQuery, filters: FilterOptions, compare: str | None
 ) -> tuple[LogQuery, Window | None]:
-    """Return the query over its window, and the window to compare with; a comparison ends now at the latest."""
+    """Return the query over its window, and the window to compare with; without an end, a comparison ends now."""
     query = session.resolve(query, filters, source)
     if compare is None:
         return query, None
-    now = source.now()
-    if query.window.until is None:
-        query = query.within(replace(query.window, until=now))
+    now = ceil_to_millisecond(source.now())
+    window = filters.window(now, session.zone)  # by one and the same now, so that 1d is as long as the day before
+    query = query.within(replace(window, until=window.until or now))
     return query, compared_window(compare, query.window, now=now, zone=session.zone)

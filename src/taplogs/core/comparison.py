@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from taplogs.core.timespan import Window, parse_window
+from taplogs.core.timestamp import ceil_to_millisecond
 from taplogs.errors import UsageError
 
 BEFORE = "before"
@@ -18,14 +19,15 @@ def compared_window(text: str, window: Window, *, now: datetime, zone: tzinfo) -
             raise UsageError("--compare needs a window that begins somewhere", "give --since, such as --since 1d")
         if window.since >= window.until:
             raise UsageError("--compare needs a window that has begun", "give --since, such as --since 1d")
+        since, until = ceil_to_millisecond(window.since), ceil_to_millisecond(window.until)
         try:
-            return Window(window.since - (window.until - window.since), window.since)
+            return Window(since - (until - since), since)
         except OverflowError:
             raise UsageError("--compare: the window before would begin before the year 1", _ACCEPTED) from None
-    since, separator, until = text.partition("..")
-    if not separator or not since.strip() or not until.strip():
+    first, separator, last = text.partition("..")
+    if not separator or not first.strip() or not last.strip():
         raise UsageError(f"--compare {text!r} is not understood", _ACCEPTED)
     try:
-        return parse_window(since, until, now=now, zone=zone)
+        return parse_window(first, last, now=now, zone=zone)
     except UsageError as error:
         raise UsageError(f"--compare {text!r}: {error.message}", error.hint) from None
