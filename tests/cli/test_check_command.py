@@ -106,8 +106,8 @@ def test_what_is_measured_is_what_stats_measures(taplogs: Command, logs: Backend
 
 
 def test_filters_say_which_requests_are_meant(taplogs: Command, logs: Backend) -> None:
-    finished = taplogs.at(logs).here("check", "--max-error-rate", "0", "--status", "2xx,3xx", "-o", "jsonl")
-    assert (finished.code, finished.rows[0]["requests"]) == (0, 60)
+    finished = taplogs.at(logs).here("check", "--max-error-rate", "0", "--status", "!422,!5xx", "-o", "jsonl")
+    assert (finished.code, finished.rows[0]["requests"]) == (3, 80)
 
 
 # Too few
@@ -432,6 +432,9 @@ def server() -> Iterator[FaultyServer]:
         ("--max-new-errors 0 --since 1d --by endpoint,hour", "cannot be told by hour", "endpoint, method"),
         ("--max-new-errors 0 --since 1d --status ok", "--status ok holds no errors", "4xx and 5xx"),
         ("--max-error-rate 1% --compare", "--compare is for new errors", "--max-new-errors 0"),
+        ("--max-error-rate 1% --status ok", "with --status ok there is nothing for --max-error-rate", "'!404'"),
+        ("--max-error-rate 1% --status 5xx", "nothing for --max-error-rate to measure", "leave --status out"),
+        ("--max-server-error-rate 1% --status '!5xx'", "nothing for --max-server-error-rate", "leave --status out"),
         ("--max-error-rate 1% --by colour", "--by 'colour'", "endpoint, method"),
         ("--max-error-rate 1% --by endpoint,status,method", "--by", "endpoint, method"),
         ("--max-error-rate 1% -o xml", "--output 'xml' is not a format", "table, json, jsonl, csv"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -28,12 +29,14 @@ from taplogs.core.assertions import (
     Verdict,
     evaluate,
     latency_limit,
+    refuse_constant_shares,
     scopes_of,
     share_limit,
 )
 from taplogs.core.dimensions import Dimension, Group, dimensions_named
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.error_groups import ErrorGroup, ErrorKey
+from taplogs.core.filters import StatusFilter
 from taplogs.core.stats import OTHERS, Figures
 from taplogs.core.timespan import UNBOUNDED
 from taplogs.errors import UsageError
@@ -145,6 +148,33 @@ def test_what_is_no_latency_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"--max-p95 {text!r} is not understood")) as raised:
         latency_limit(P95, text)
     assert raised.value.hint == "accepted: 800ms, 1.5s, 2m; units ms, s, m"
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "refused"),
+    [
+        (ERROR_RATE, "ok", True),
+        (ERROR_RATE, "2xx,3xx", True),
+        (ERROR_RATE, "404", True),
+        (ERROR_RATE, "error", True),
+        (ERROR_RATE, "!4xx,!5xx", True),
+        (ERROR_RATE, "2xx,5xx", False),
+        (ERROR_RATE, "!404", False),
+        (SERVER_ERROR_RATE, "error", False),
+        (SERVER_ERROR_RATE, "!5xx", True),
+        (SERVER_ERROR_RATE, "503", True),
+        (P95, "503", False),
+        (REQUESTS, "ok", False),
+        (NEW_ERRORS, "5xx", False),
+    ],
+)
+def test_a_share_that_cannot_change_is_refused(kind: Measure, status: str, refused: bool) -> None:
+    with pytest.raises(UsageError, match="there is nothing for") if refused else nullcontext():
+        refuse_constant_shares([Assertion(kind, 1)], StatusFilter.parse([status]))
+
+
+def test_all_statuses_leave_every_share_to_measure() -> None:
+    refuse_constant_shares([Assertion(ERROR_RATE, 0), Assertion(SERVER_ERROR_RATE, 0)], None)
 
 
 @pytest.mark.parametrize(

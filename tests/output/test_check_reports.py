@@ -13,9 +13,12 @@ from xml.etree import ElementTree
 import pytest
 import xmlschema
 from hostile import ODD
+from hypothesis import given
+from hypothesis import strategies as st
 
 from command import Command
 from serving import Backend, log_entry, payload, running_backend
+from taplogs.output.finding_text import without_commands
 
 DATA = Path(__file__).parent.parent / "data"
 DAY = ["--since", "2026-11-01T01:00:00Z", "--until", "2026-11-02T01:00:00Z"]
@@ -292,3 +295,8 @@ def test_text_of_strangers_is_no_markdown(taplogs: Command, hostile: Backend) ->
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count("|") for line in rows} == {7}
     assert not [character for character in text if not character.isprintable() and character not in "\n\ufe0f"]
+
+
+@given(st.text(st.sampled_from("#[:%\r\n\\x23 add-mask]")))
+def test_no_text_holds_a_command_for_a_ci_afterwards(text: str) -> None:
+    assert "##" not in without_commands(text)

@@ -28,6 +28,7 @@ from taplogs.core.assertions import (
     Verdict,
     evaluate,
     latency_limit,
+    refuse_constant_shares,
     scopes_of,
     share_limit,
 )
@@ -201,6 +202,7 @@ def check(
     compare = _compared(compare, filters, dimensions, wants_new=wants_new)
     report = _junit_path(junit)
     query = asked_for(session, filters, compare)
+    refuse_constant_shares(assertions, query.status)
     if wants_new:
         only_errors(query.status)  # a status that is never an error is told before a key is looked for
     with session.source() as log_source:

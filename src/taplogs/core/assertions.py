@@ -13,6 +13,7 @@ from msgspec import Struct
 from taplogs.core.dimensions import Dimension, Group, in_order, status_class
 from taplogs.core.duration import exact_milliseconds
 from taplogs.core.error_groups import ErrorGroup
+from taplogs.core.filters import StatusFilter
 from taplogs.core.stats import OTHERS, Figures
 from taplogs.core.timespan import Window
 from taplogs.errors import UsageError
@@ -181,6 +182,20 @@ def latency_limit(measure: Measure, text: str) -> Fraction:
     if milliseconds is None:
         raise UsageError(f"{measure.option} {text!r} is not understood", "accepted: 800ms, 1.5s, 2m; units ms, s, m")
     return Fraction(milliseconds)
+
+
+def refuse_constant_shares(assertions: Iterable[Assertion], status: StatusFilter | None) -> None:
+    """Raise UsageError where `status` leaves errors only, or none: whatever happens, their share is the same."""
+    for option in (assertion.measure.option for assertion in assertions):
+        least = _LEAST_STATUS.get(option)
+        if status and least and len({code >= least for code in range(100, 600) if status.accepts(code)}) == 1:
+            raise UsageError(
+                f"with --status {status} there is nothing for {option} to measure",
+                "leave --status out; with '!404' it leaves single ones out",
+            )
+
+
+_LEAST_STATUS = {ERROR_RATE.option: 400, SERVER_ERROR_RATE.option: 500}
 
 
 def evaluate(assertions: Sequence[Assertion], scopes: Iterable[Scope], needed: int) -> list[Finding]:
