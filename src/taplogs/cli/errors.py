@@ -133,10 +133,11 @@ def _read_groups(
     """Return the groups of the window of `filters`, beside those that `compare` names, and the query resolved."""
     templates = session.templates
     with session.source() as log_source:
-        query, earlier_window = resolve_windows(session, log_source, query, filters, compare)
+        windows = resolve_windows(session, log_source, query, filters, compare)
+        query, earlier_window = windows.query, windows.earlier
         with session.progress():
             groups = group_errors(log_source.batches(query), templates)
-            window = covered(query.window, groups.timeline, log_source.now())
+            window = covered(query.window, groups.timeline, windows.now)
             if earlier_window is None:
                 return ErrorReport(sorted_groups(ranked_groups(groups), order), groups, window), query
             earlier = group_errors(log_source.batches(query.within(earlier_window)), templates)

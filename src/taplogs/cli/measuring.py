@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -52,26 +54,35 @@ def measure(
     compare: str | None = None,
 ) -> Measurement:
     """Count the entries of `query` within the window of `filters`, and those of the one that `compare` names."""
-    query, earlier = resolve_windows(session, source, query, filters, compare)
+    windows = resolve_windows(session, source, query, filters, compare)
+    query = windows.query
     if query.window.since is None:  # where it begins is known from its entries alone
         grouping = replace(grouping, timeline=True)
     with session.progress():
         summary = source.summarise(query, grouping)
-        window = covered(query.window, summary.timeline, source.now())
-        if earlier is None:
-            return Measurement(query, Measured(summary, window))
-        before = source.summarise(query.within(earlier), grouping)
-    return Measurement(query, Measured(summary, window), Measured(before, earlier))
+        now = Measured(summary, covered(query.window, summary.timeline, windows.now))
+        if windows.earlier is None:
+            return Measurement(query, now)
+        before = source.summarise(query.within(windows.earlier), grouping)
+    return Measurement(query, now, Measured(before, windows.earlier))
+
+
+class Windows(Struct, frozen=True):
+    """A query over its window, the window to compare with, and the one moment that both take for now."""
+
+    query: LogQuery
+    now: datetime
+    earlier: Window | None = None
 
 
 def resolve_windows(
     session: Session, source: LogSource, query: LogQuery, filters: FilterOptions, compare: str | None
-) -> tuple[LogQuery, Window | None]:
-    """Return the query over its window, and the window to compare with; without an end, a comparison ends now."""
-    query = session.resolve(query, filters, source)
-    if compare is None:
-        return query, None
+) -> Windows:
+    """Return the windows that `filters` and `compare` name. One with a start but no end, or compared, ends now."""
     now = ceil_to_millisecond(source.now())
-    window = filters.window(now, session.zone)  # by one and the same now, so that 1d is as long as the day before
-    query = query.within(replace(window, until=window.until or now))
-    return query, compared_window(compare, query.window, now=now, zone=session.zone)
+    query = session.resolve_at(query, filters, now)
+    window = query.window
+    if window.until is None and (compare is not None or (window.since is not None and window.since < now)):
+        query = query.within(replace(window, until=now))
+    earlier = None if compare is None else compared_window(compare, query.window, now=now, zone=session.zone)
+    return Windows(query, now, earlier)

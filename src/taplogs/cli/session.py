@@ -147,7 +147,10 @@ class Session:
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""
-        now = source.now() if filters.is_relative else self.runtime.clock()
+        return self.resolve_at(query, filters, source.now() if filters.is_relative else self.runtime.clock())
+
+    def resolve_at(self, query: LogQuery, filters: FilterOptions, now: datetime) -> LogQuery:
+        """Return `query` over the window of `filters` as it is at `now`; the window is told to a person."""
         window = filters.window(now, self.zone)
         if (window.since or window.until) and self.messages and self.messages.screen.is_terminal:
             since = self._local(window.since) if window.since else "the beginning"
