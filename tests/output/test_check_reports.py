@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import stat
@@ -16,7 +17,7 @@ from hostile import ODD
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command import Command
+from command import KEY, Command
 from serving import Backend, log_entry, payload, running_backend
 from taplogs.output.finding_text import without_commands
 
@@ -252,6 +253,17 @@ def test_new_errors_are_lines_of_their_annotation(taplogs: Command, backend: Bac
     first, second = line.split("%0A")
     assert first == "::error title=taplogs check::new errors: 1, max 0, of 1 request"
     assert re.fullmatch(r"[0-9a-f]{8}  500 GET /v1/partner/jobs/\{id\}  1x  E,1:2: .*%25 wrong.*so wrong", second)
+
+
+def test_a_key_in_a_message_is_masked_wherever_it_would_be_read(taplogs: Command, backend: Backend) -> None:
+    body = payload(json.dumps({"error": {"code": "UNAUTHORIZED", "message": f"Who is {KEY}?"}}))
+    backend.store.add([log_entry(3600, status_code=401, response_payload=body)])
+    summary, report = taplogs.folder / "summary.md", taplogs.folder / "report.xml"
+    words = ["check", "--max-new-errors", "0", *DAY, "--github", "--junit", str(report)]
+    finished = taplogs.at(backend).with_env(GITHUB_STEP_SUMMARY=str(summary)).here(*words)
+    written = finished.out + finished.err + summary.read_text("utf-8") + report.read_text("utf-8")
+    assert written.count("UNAUTHORIZED") + written.count("Who is ") >= 4
+    assert KEY not in html.unescape(written)
 
 
 def test_the_summary_of_the_job_is_a_table_after_what_it_held(taplogs: Command, some: Backend) -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from msgspec import Struct
 from msgspec.structs import replace
 
+from taplogs.cli.assertion_options import PANEL, AssertionOptions
 from taplogs.cli.command import build_command
 from taplogs.cli.help import with_compared_window
 from taplogs.cli.list import without_options
@@ -15,22 +15,17 @@ from taplogs.cli.measuring import Measurement, asked_for, measure
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.assertions import (
-    ERROR_RATE,
     LATENCIES,
     MEASURES,
     NEW_ERRORS,
     NEW_ERRORS_BY,
-    REQUESTS,
-    SERVER_ERROR_RATE,
-    Assertion,
+    Finding,
     Outcome,
     Scope,
     Verdict,
     evaluate,
-    latency_limit,
     refuse_constant_shares,
     scopes_of,
-    share_limit,
 )
 from taplogs.core.comparison import BEFORE
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named
@@ -41,9 +36,6 @@ from taplogs.errors import AssertionUnmet, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.records import report_format, write_records
 from taplogs.sources.protocol import LogSource
-
-if TYPE_CHECKING:
-    from taplogs.core.assertions import Finding
 
 _EPILOG = """\b
 Limits are inclusive: of 100 requests one error is 1%. A percentile is exact, by nearest rank. New
@@ -64,87 +56,10 @@ Examples:
   taplogs check --since 1d --max-p99 2s --junit report.xml --github
 """
 
-_ASSERTIONS = "Assertions"
 _PANEL = "Output"
 _TOP = 50
 _FLAGS = ("--github", "--allow-few")
 _OWN_OPTIONS = (*(measure.option for measure in MEASURES), "--by", "--compare", "--top", "--junit", "--output", "-o")
-
-
-class AssertionOptions(Struct, frozen=True):
-    """What is asserted."""
-
-    max_error_rate: Annotated[
-        str | None,
-        typer.Option(
-            "--max-error-rate", metavar="PERCENT", help="The share of 4xx and 5xx: 1%.", rich_help_panel=_ASSERTIONS
-        ),
-    ] = None
-    max_server_error_rate: Annotated[
-        str | None,
-        typer.Option(
-            "--max-server-error-rate", metavar="PERCENT", help="The share of 5xx: 0.1%.", rich_help_panel=_ASSERTIONS
-        ),
-    ] = None
-    max_p50: Annotated[
-        str | None,
-        typer.Option(
-            "--max-p50", metavar="DURATION", help="The median latency: 800ms, 1.5s.", rich_help_panel=_ASSERTIONS
-        ),
-    ] = None
-    max_p90: Annotated[
-        str | None,
-        typer.Option("--max-p90", metavar="DURATION", help="The 90th percentile.", rich_help_panel=_ASSERTIONS),
-    ] = None
-    max_p95: Annotated[
-        str | None,
-        typer.Option("--max-p95", metavar="DURATION", help="The 95th percentile.", rich_help_panel=_ASSERTIONS),
-    ] = None
-    max_p99: Annotated[
-        str | None,
-        typer.Option("--max-p99", metavar="DURATION", help="The 99th percentile.", rich_help_panel=_ASSERTIONS),
-    ] = None
-    max_new_errors: Annotated[
-        int | None,
-        typer.Option(
-            "--max-new-errors",
-            metavar="N",
-            min=0,
-            help="Groups of errors that the window before, or that of --compare, does not have.",
-            rich_help_panel=_ASSERTIONS,
-        ),
-    ] = None
-    min_requests: Annotated[
-        int | None,
-        typer.Option(
-            "--min-requests",
-            metavar="N",
-            min=1,
-            help="Fewer requests are too few for any verdict (1).",
-            rich_help_panel=_ASSERTIONS,
-        ),
-    ] = None
-
-    @property
-    def needed(self) -> int:
-        """How many requests are enough."""
-        return self.min_requests or 1
-
-    def assertions(self) -> list[Assertion]:
-        """Return what is asserted; --min-requests by itself where nothing else is. Raises UsageError, also for none."""
-        shares = ((ERROR_RATE, self.max_error_rate), (SERVER_ERROR_RATE, self.max_server_error_rate))
-        given = [Assertion(kind, share_limit(kind, text)) for kind, text in shares if text is not None]
-        latencies = zip(LATENCIES.values(), (self.max_p50, self.max_p90, self.max_p95, self.max_p99), strict=True)
-        given += [Assertion(kind, latency_limit(kind, text)) for kind, text in latencies if text is not None]
-        if self.max_new_errors is not None:
-            given.append(Assertion(NEW_ERRORS, self.max_new_errors))
-        if not given and self.min_requests is not None:
-            given.append(Assertion(REQUESTS, self.min_requests))
-        if not given:
-            raise UsageError(
-                "nothing is asserted", f"give one or more of {', '.join(kind.option for kind in MEASURES)}"
-            )
-        return given
 
 
 def check(
@@ -159,12 +74,12 @@ def check(
             "--by",
             metavar="NAMES",
             help=f"Each assertion for each endpoint, too; or for one or two of {', '.join(DIMENSION_NAMES)}.",
-            rich_help_panel=_ASSERTIONS,
+            rich_help_panel=PANEL,
         ),
     ] = None,
     compare: Compare = None,
     allow_few: Annotated[
-        bool, typer.Option("--allow-few", help="Too few requests are no failure.", rich_help_panel=_ASSERTIONS)
+        bool, typer.Option("--allow-few", help="Too few requests are no failure.", rich_help_panel=PANEL)
     ] = False,
     output: Annotated[
         str | None,
@@ -332,7 +247,7 @@ def _assertions(number: int) -> str:
     return f"{number:,} assertion" if number == 1 else f"{number:,} assertions"
 
 
-def _further(session: Session, unmet: "Sequence[Finding]", compare: str | None) -> str:
+def _further(session: Session, unmet: Sequence[Finding], compare: str | None) -> str:
     """Return how to look further: the command that shows the errors or the slow endpoints of the same requests."""
     failed = {finding.assertion.measure.name for finding in unmet if finding.verdict is Verdict.FAIL}
     if not failed:

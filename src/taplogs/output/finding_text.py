@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from taplogs.core.apikey import mask_keys
 from taplogs.core.assertions import Assertion, Finding, Unit, Value, Verdict
 from taplogs.core.error_groups import ErrorGroup
 
@@ -52,13 +53,13 @@ def requests_of(finding: Finding) -> str:
 
 
 def new_error_lines(finding: Finding) -> Iterator[str]:
-    """Yield a line for each new group of errors, as strangers wrote it, and one for how many more there are."""
+    """Yield a line for each new group of errors, as strangers wrote it but for keys, and one for how many are left."""
     errors: Sequence[ErrorGroup] = finding.new_errors
     for error in errors[:MOST_NEW_ERRORS]:
         key = error.key
         reason = ": ".join(filter(None, (key.code, key.message)))
         place = f"{key.hash}  {key.status} {key.method} {key.endpoint}  {error.count:,}x"
-        yield f"{place}  {reason}" if reason else place
+        yield mask_keys(f"{place}  {reason}" if reason else place)
     if len(errors) > MOST_NEW_ERRORS:
         yield f"and {len(errors) - MOST_NEW_ERRORS:,} more"
 
