@@ -159,12 +159,23 @@ def test_every_entry_is_in_the_bucket_that_its_timestamp_lies_in(
         for unit, most in ((1, timedelta(hours=2)), (60, timedelta(days=10)), (900, timedelta.max))
         if limit <= most
     )
-    steps = st.lists(st.integers(0, limit // timedelta(seconds=unit) + 1), min_size=2, unique=True, max_size=12)
-    boundaries = [
-        format_timestamp(START + timedelta(seconds=unit * step)) for step in sorted(data.draw(steps, "boundaries"))
+    beside = [
+        (parse_timestamp(text) - START) // timedelta(seconds=unit) + after for text, _ in moments for after in (0, 1)
     ]
+    steps = st.sampled_from(beside) if beside else st.integers(0, 1000)
+    chosen = data.draw(st.lists(steps | st.integers(0, 1000), min_size=2, unique=True, max_size=12), "boundaries")
+    boundaries = [format_timestamp(START + timedelta(seconds=unit * step)) for step in sorted(chosen)]
     naive = [Counter(kind for text, kind in moments if low <= text < high) for low, high in pairwise(boundaries)]
     assert timeline_of(moments).spread(boundaries) == naive
+
+
+def test_quarters_of_an_hour_are_told_apart_over_months() -> None:
+    """Some zones are 45 minutes beside UTC: there, days begin on a quarter."""
+    far = [("2026-03-01T00:00:00.000Z", 5)]
+    quarters = [f"2026-11-01T10:{minute:02}:00.000Z" for minute in (0, 15, 30, 45)]
+    within = [(f"2026-11-01T10:{minute:02}:59.999Z", 2) for minute in range(60)]
+    counts = timeline_of(far + within).spread([*quarters, "2026-11-01T11:00:00.000Z"])
+    assert counts == [Counter({2: 15})] * 4
 
 
 def test_what_lies_outside_of_the_boundaries_is_not_counted() -> None:
