@@ -368,7 +368,7 @@ def test_in_a_pipe_figures_are_json_lines(taplogs: Command, logs: Backend) -> No
 
 def test_json_holds_the_chart_and_the_histogram_too(taplogs: Command, logs: Backend) -> None:
     document = json.loads(taplogs.at(logs).here("stats", *WINDOW, "-o", "json").out)
-    assert list(document) == ["window", "total", "timeline", "latencyHistogram", "slowestEndpoint"]
+    assert list(document) == ["window", "total", "latencyHistogram", "timeline", "slowestEndpoint"]
     assert document["timeline"][1] == {
         "start": "2026-11-01T00:00:02.000Z",
         "requests": 2,
@@ -532,7 +532,9 @@ def test_templates_of_the_config_file_are_used(taplogs: Command, mixed: Backend)
         (["--by", ""], "--by '' is not understood"),
         (["--by", "ip,status,class"], "one, or two that differ"),
         (["--by", "ip", "--sort", "p75"], "--sort 'p75' is not understood"),
-        (["--sort", "p75"], "--sort 'p75' is not understood"),
+        (["--by", "day", "--sort", "p75"], "--sort 'p75' is not understood"),
+        (["--sort", "p95"], "--sort and --top are about groups"),
+        (["--top", "3"], "--sort and --top are about groups"),
         (["--by", "ip", "--top", "-1"], "-1"),
         (["--by", "ip", "--top", "many"], "many"),
         (["-o", "xml"], "--output 'xml' is not a format"),
@@ -623,3 +625,17 @@ def test_a_lone_surrogate_breaks_no_format(taplogs: Command, form: str) -> None:
         finished = taplogs.here("stats", "--by", "user-agent", "-o", form, *WINDOW, env=env)
     assert finished.code == 0
     assert "a\\ud800" in finished.out
+
+
+def test_groups_come_without_a_chart_whether_or_not_the_window_has_a_start(taplogs: Command, logs: Backend) -> None:
+    members = [
+        list(json.loads(taplogs.at(logs).here("stats", "--by", "method", "-o", "json", *since).out))
+        for since in ([], ["--since", "2026-11-01"])
+    ]
+    assert members[0] == members[1] == ["window", "total", "latencyHistogram", "groups"]
+
+
+def test_of_weekdays_the_first_are_shown(taplogs: Command, backend: Backend) -> None:
+    backend.store.add([log_entry(1, id=f"day-{day}", timestamp=f"2026-11-{day:02}T00:00:00.000Z") for day in (2, 3, 4)])
+    finished = taplogs.at(backend).here("stats", "--by", "weekday", "--top", "2", "--tz", "UTC")
+    assert keys(finished, "weekday") == ["Monday", "Tuesday"]

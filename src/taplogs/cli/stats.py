@@ -12,6 +12,7 @@ from taplogs.cli.session import Session
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named, endpoint_dimension
 from taplogs.core.ranking import SORTS, Ranked, compared, ranked, slowest, sort_for
 from taplogs.core.stats import Figures, Grouping
+from taplogs.errors import UsageError
 from taplogs.output.records import report_format, write_records
 
 _EPILOG = """\b
@@ -43,7 +44,9 @@ def show_stats(
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count).", rich_help_panel=_PANEL),
+        typer.Option(
+            "--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count; key along time).", rich_help_panel=_PANEL
+        ),
     ] = None,
     top: Annotated[
         int | None,
@@ -59,6 +62,10 @@ def show_stats(
 
     Percentiles are exact, by nearest rank; requests whose latency is unknown are counted apart.
     """
+    if by is None and (sort is not None or top is not None):
+        raise UsageError(
+            "--sort and --top are about groups", f"add --by with one or two of {', '.join(DIMENSION_NAMES)}"
+        )
     session = Session(context.obj, source, display)
     format_name = report_format(output, session.output.screen)
     dimensions = dimensions_named(by, session.templates, session.zone) if by is not None else ()
@@ -87,7 +94,7 @@ def _ranked(measurement: Measurement, order: str) -> list[Ranked]:
 
 def _top(rows: list[Ranked], number: int, order: str, dimensions: Sequence[Dimension]) -> list[Ranked]:
     """Return the first groups; along time the last ones, which are the latest."""
-    along_time = order == "key" and dimensions and dimensions[0].is_time
+    along_time = order == "key" and dimensions and dimensions[0].is_time and not dimensions[0].recurs
     return rows[-number:] if along_time else rows[:number]
 
 
@@ -122,12 +129,13 @@ def _write(
     before, earlier = (
         (measurement.before.summary.total, measurement.before.window) if measurement.before else (None, None)
     )
-    document = stats_records.document(summary, window, session.zone, before, earlier)
+    document = stats_records.document(summary, window, before, earlier)
     if dimensions:
         records = stats_records.group_records(rows, dimensions, summary.total, window, earlier)
         document["groups"] = records
     else:
         slow = slowest(summary.groups())
+        document["timeline"] = stats_records.timeline_records(summary.timeline, window, session.zone)
         document["slowestEndpoint"] = slow and {
             "endpoint": slow.group[0],
             **stats_records.figures_record(slow.figures, window),

@@ -26,7 +26,8 @@ _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
 class Dimension(Struct, frozen=True):
     """`field` is the attribute of an entry, `key` what makes the group's key of it (None: it is the key).
 
-    `name` is what it is called on the command line, `member` in JSON. `is_time`: its groups have an order in time.
+    `name` is what it is called on the command line, `member` in JSON. `is_time`: its groups have an order in time;
+    `recurs`: each of them comes again, as Mondays do.
     """
 
     name: str
@@ -34,19 +35,7 @@ class Dimension(Struct, frozen=True):
     field: str
     key: Callable[[str], Key] | None = None
     is_time: bool = False
-
-
-_PLAIN = {
-    "method": ("method", "method"),
-    "status": ("statusCode", "status_code"),
-    "client": ("clientId", "client_id"),
-    "company": ("companyId", "company_id"),
-    "ip": ("ipAddress", "ip_address"),
-    "user-agent": ("userAgent", "user_agent"),
-}
-_OF_TIME = ("hour", "day", "weekday", "hour-of-day")
-
-DIMENSION_NAMES = ("endpoint", "method", "status", "class", *list(_PLAIN)[2:], *_OF_TIME)
+    recurs: bool = False
 
 
 def dimensions_named(text: str, templates: EndpointTemplates, zone: tzinfo) -> tuple[Dimension, ...]:
@@ -59,24 +48,12 @@ def dimensions_named(text: str, templates: EndpointTemplates, zone: tzinfo) -> t
     if unknown or not 1 <= len(names) <= 2 or len(set(names)) < len(names):
         reason = f"there is no {unknown[0]!r}" if unknown else "one, or two that differ"
         raise UsageError(f"--by {text!r} is not understood: {reason}", f"accepted: {', '.join(DIMENSION_NAMES)}")
-    return tuple(_dimension(name, templates, zone) for name in names)
+    return tuple(_DIMENSIONS[name](templates, zone) for name in names)
 
 
 def endpoint_dimension(templates: EndpointTemplates) -> Dimension:
     """Return the dimension of endpoint templates."""
     return Dimension("endpoint", "endpoint", "request_url", templates.of_url)
-
-
-def _dimension(name: str, templates: EndpointTemplates, zone: tzinfo) -> Dimension:
-    if name in _PLAIN:
-        return Dimension(name, *_PLAIN[name])
-    if name == "endpoint":
-        return endpoint_dimension(templates)
-    if name == "class":
-        return Dimension("class", "statusClass", "status_code", status_class)
-    key = {"hour": _hour, "day": _day, "weekday": _weekday, "hour-of-day": _hour_of_day}[name]
-    member = {"hour-of-day": "hourOfDay"}.get(name, name)
-    return Dimension(name, member, "timestamp", _ClockKeys(zone, key), is_time=True)
 
 
 def status_class(status: int | str) -> str:
@@ -85,21 +62,21 @@ def status_class(status: int | str) -> str:
 
 
 class _ClockKeys:
-    """Makes keys of timestamps. An hour of UTC that is within one hour of the zone is looked up once."""
+    """Makes keys of timestamps. Ten minutes that lie within one hour of the zone are looked up once."""
 
     def __init__(self, zone: tzinfo, key: Callable[[datetime], str]) -> None:
         self._zone = zone
         self._key = key
-        self._of_hour: dict[str, str | None] = {}
+        self._of_block: dict[str, str | None] = {}
 
     def __call__(self, timestamp: str) -> str:
-        hour = timestamp[:13]
-        if hour not in self._of_hour:
-            if len(self._of_hour) >= _MOST_REMEMBERED:
-                self._of_hour.clear()
-            first, last = self._of(f"{hour}:00:00.000Z"), self._of(f"{hour}:59:59.999Z")
-            self._of_hour[hour] = first if first == last else None
-        return self._of_hour[hour] or self._of(timestamp)
+        block = timestamp[:15]
+        if block not in self._of_block:
+            if len(self._of_block) >= _MOST_REMEMBERED:
+                self._of_block.clear()
+            first, last = self._of(f"{block}0:00.000Z"), self._of(f"{block}9:59.999Z")
+            self._of_block[block] = first if first == last else None
+        return self._of_block[block] or self._of(timestamp)
 
     def _of(self, timestamp: str) -> str:
         instant = parse_timestamp(timestamp)
@@ -144,3 +121,24 @@ def _rank(key: Key) -> tuple[bool, int, str]:
     if isinstance(key, int):
         return False, key, ""
     return key is None, _WEEKDAYS.index(key) if key in _WEEKDAYS else 0, key or ""
+
+
+_DIMENSIONS: dict[str, Callable[[EndpointTemplates, tzinfo], Dimension]] = {
+    "endpoint": lambda templates, _: endpoint_dimension(templates),
+    "method": lambda *_: Dimension("method", "method", "method"),
+    "status": lambda *_: Dimension("status", "statusCode", "status_code"),
+    "class": lambda *_: Dimension("class", "statusClass", "status_code", status_class),
+    "client": lambda *_: Dimension("client", "clientId", "client_id"),
+    "company": lambda *_: Dimension("company", "companyId", "company_id"),
+    "ip": lambda *_: Dimension("ip", "ipAddress", "ip_address"),
+    "user-agent": lambda *_: Dimension("user-agent", "userAgent", "user_agent"),
+    "hour": lambda _, zone: _of_time("hour", "hour", _ClockKeys(zone, _hour)),
+    "day": lambda _, zone: _of_time("day", "day", _ClockKeys(zone, _day)),
+    "weekday": lambda _, zone: _of_time("weekday", "weekday", _ClockKeys(zone, _weekday), recurs=True),
+    "hour-of-day": lambda _, zone: _of_time("hour-of-day", "hourOfDay", _ClockKeys(zone, _hour_of_day), recurs=True),
+}
+DIMENSION_NAMES = tuple(_DIMENSIONS)
+
+
+def _of_time(name: str, member: str, key: Callable[[str], Key], *, recurs: bool = False) -> Dimension:
+    return Dimension(name, member, "timestamp", key, is_time=True, recurs=recurs)

@@ -111,6 +111,7 @@ class Summary:
         self.timeline: Timeline[int] = Timeline()
         self.is_merged = False
         self.is_rounded = False
+        self._total: Figures | None = None
 
     def add(self, entries: Sequence[LogEntry]) -> None:
         """Count entries."""
@@ -142,7 +143,9 @@ class Summary:
     @property
     def total(self) -> Figures:
         """The figures of all entries."""
-        return Figures((*combination[-2:], number) for combination, number in self._final())
+        if self._total is None:
+            self._total = Figures((*combination[-2:], number) for combination, number in self._final())
+        return self._total
 
     def groups(self) -> dict[Group, Figures]:
         """Return the figures of each group."""
@@ -153,13 +156,14 @@ class Summary:
 
     def _final(self) -> Iterable[tuple[tuple[Any, ...], int]]:
         if self.is_rounded:
-            self._recount(lambda group: group)
+            self._recount()
         return self.counts.items()
 
     def _stay_bounded(self) -> None:
+        self._total = None
         if len(self.counts) > MOST_COUNTS:
             self.is_rounded = True
-            self._recount(lambda group: group)
+            self._recount()
             while len(self.counts) > MOST_COUNTS // 2 and self._merge():
                 self.is_merged = True
 
@@ -174,7 +178,7 @@ class Summary:
         self._recount(lambda group: others if group in smaller else group)
         return bool(smaller)
 
-    def _recount(self, group_of: Callable[[Group], Group]) -> None:
+    def _recount(self, group_of: Callable[[Group], Group] = lambda group: group) -> None:
         counts: Counter[tuple[Any, ...]] = Counter()
         for (*keys, status, latency), number in self.counts.items():
             counts[*group_of(tuple(keys)), status, _rounded(latency)] += number

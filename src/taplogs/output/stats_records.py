@@ -10,7 +10,7 @@ from taplogs.core.dimensions import Dimension
 from taplogs.core.histogram import histogram
 from taplogs.core.ranking import Ranked
 from taplogs.core.stats import Figures, Summary
-from taplogs.core.timeline import buckets
+from taplogs.core.timeline import Timeline, buckets
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp
 
@@ -88,24 +88,27 @@ def group_records(
 
 
 def document(
-    summary: Summary, window: Window, zone: tzinfo, before: Figures | None = None, earlier: Window | None = None
+    summary: Summary, window: Window, before: Figures | None = None, earlier: Window | None = None
 ) -> dict[str, Any]:
     """Return the figures of all entries with their windows, as a JSON document; without groups."""
     total = total_record(summary.total, window, before, earlier)
     found: dict[str, Any] = {"window": window_record(window), "total": total}
     if earlier is not None:
         found["comparedWindow"] = window_record(earlier)
-    if summary.grouping.timeline:
-        boundaries = [format_timestamp(moment) for moment in buckets(window, zone, _BUCKETS)]
-        found["timeline"] = [
-            {"start": start, "requests": sum(counts.values()), "clientErrors": counts[4], "serverErrors": counts[5]}
-            for start, counts in zip(boundaries, summary.timeline.spread(boundaries), strict=False)
-        ]
     found["latencyHistogram"] = [
         {"fromMs": item.low, "belowMs": item.high, "requests": item.requests}
         for item in histogram(summary.total.latencies)
     ]
     return found
+
+
+def timeline_records(timeline: Timeline[int], window: Window, zone: tzinfo) -> list[dict[str, Any]]:
+    """Return how many requests and errors there were in each of about a hundred parts of the window."""
+    boundaries = [format_timestamp(moment) for moment in buckets(window, zone, _BUCKETS)]
+    return [
+        {"start": start, "requests": sum(counts.values()), "clientErrors": counts[4], "serverErrors": counts[5]}
+        for start, counts in zip(boundaries, timeline.spread(boundaries), strict=False)
+    ]
 
 
 def one_record(document: Mapping[str, Any]) -> dict[str, Any]:
