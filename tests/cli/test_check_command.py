@@ -15,6 +15,7 @@ import pytest
 from command import KEY, Command, Finished, assert_harmless
 from faulty_server import FaultyServer, error_body, reply
 from serving import Backend, log_entry, payload, running_backend
+from taplogs.core import stats
 from taplogs.core.entry import LogEntry
 
 HOUR = ["--since", "2026-11-01T01:00:00Z", "--until", "2026-11-01T02:00:00Z"]
@@ -95,11 +96,8 @@ def test_what_is_measured_is_what_stats_measures(taplogs: Command, logs: Backend
     limits = ["--max-error-rate", "0", "--max-server-error-rate", "0"]
     limits += [word for percent in (50, 90, 95, 99) for word in (f"--max-p{percent}", "0ms")]
     checked = taplogs.at(logs).here("check", *limits, "--by", "status", "-o", "jsonl").rows
-    stats = json.loads(taplogs.at(logs).here("stats", "--by", "status", "-o", "json").out)
-    figures = {
-        None: stats["total"],
-        **{group["status" if "status" in group else "statusCode"]: group for group in stats["groups"]},
-    }
+    measured = json.loads(taplogs.at(logs).here("stats", "--by", "status", "-o", "json").out)
+    figures = {None: measured["total"], **{group["statusCode"]: group for group in measured["groups"]}}
     assert len(checked) == 7 * 6
     for row in checked:
         assert row["measured"] == figures[row["statusCode"]][row["measure"]]
@@ -217,6 +215,22 @@ def test_a_long_table_is_cut_and_machine_formats_are_not(taplogs: Command, backe
     assert len(command.here(*words, "--top", "0").out.splitlines()) == 1 + 61 + 3
     assert len(command.here(*words, "--top", "2").out.splitlines()) == 1 + 2 + 3
     assert len(command.here(*words, "-o", "jsonl").rows) == 61
+
+
+def test_what_was_rounded_or_merged_is_told(
+    taplogs: Command, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats, "MOST_COUNTS", 20)
+    backend.store.add(
+        [log_entry(number, client_id=f"client-{number}", latency_ms=number * 111) for number in range(1, 101)]
+    )
+    finished = taplogs.at(backend).here("check", "--max-error-rate", "0", "--by", "client")
+    assert finished.code == 0
+    assert finished.err == (
+        "so many different groups and latencies that the latencies are rounded to two digits\n"
+        "so many different groups that the smallest are counted as one, (others)\n"
+    )
+    assert re.search(r"^error rate +\(others\) ", finished.out, re.MULTILINE)
 
 
 # New errors
@@ -344,6 +358,33 @@ def test_json_lines_and_csv_hold_the_same_findings(taplogs: Command, hours: Back
     assert [(row["measure"], row["endpoint"], row["verdict"], row["measured"]) for row in table] == [
         (row["measure"], row["endpoint"] or "", row["verdict"], str(row["measured"])) for row in rows
     ]
+
+
+def test_what_is_not_known_is_null_in_json(taplogs: Command, backend: Backend) -> None:
+    (row,) = taplogs.at(backend).here("check", "--max-p95", "1s", "-o", "jsonl").rows
+    assert (row["measured"], row["verdict"], row["requests"]) == (None, "tooFew", 0)
+
+
+def test_hours_are_those_of_the_zone(taplogs: Command, hours: Backend) -> None:
+    words = ["check", "--max-error-rate", "50%", "--by", "hour", "--tz", "Asia/Kolkata"]
+    finished = taplogs.at(hours).here(*words)
+    assert re.findall(r"^error rate +(2026\S+ \S+) ", finished.out, re.MULTILINE) == [
+        "2026-11-01 06:00",
+        "2026-11-01 05:00",
+    ]
+    assert finished.out.splitlines()[-1].startswith("86 requests, 2026-11-01 05:30:10+05:30 to ")
+
+
+def test_without_standard_error_the_verdict_is_the_exit_code(taplogs: Command, logs: Backend) -> None:
+    words = "taplogs check --max-error-rate 1% --github"
+    finished = taplogs.at(logs).shell(f"{words} 2>&-")
+    assert (finished.code, finished.err) == (3, "")
+    assert "1 fail\n" in finished.out
+
+
+def test_the_reader_of_the_table_may_go_away(taplogs: Command, logs: Backend) -> None:
+    finished = taplogs.at(logs).shell("taplogs check --max-error-rate 1% | true; echo ${PIPESTATUS[0]}")
+    assert (finished.out, finished.err) == ("141\n", "")
 
 
 def test_a_check_that_holds_says_so_in_json(taplogs: Command, logs: Backend) -> None:
