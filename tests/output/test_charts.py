@@ -39,10 +39,6 @@ def test_columns_are_drawn_from_the_top_down() -> None:
     assert columns([0, 1, 4, 6, 8], 2, ASCII) == ["   -#", " .###"]
 
 
-def test_columns_can_be_drawn_beside_a_greater_value_than_their_own() -> None:
-    assert columns([8, 4], 1, UNICODE, greatest=16) == ["▄▂"]
-
-
 @given(values, screens)
 def test_a_spark_line_has_a_character_for_each_value_and_shows_all_above_zero(many: list[int], screen: Screen) -> None:
     line = spark_line(many, screen)

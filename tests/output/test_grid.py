@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from command import OWN_SEQUENCES, assert_harmless
-from taplogs.output.grid import Cell, GridColumn, grid_lines, paint
+from taplogs.output.grid import Cell, GridColumn, grid_lines
 from taplogs.output.terminal import Screen
 
 COLUMNS = (
@@ -119,4 +119,4 @@ def test_numbers_end_in_the_same_column(rows: list[tuple[str, ...]], width: int 
     ],
 )
 def test_text_is_painted_where_there_are_colours(text: str, style: str, color: bool, expected: str) -> None:
-    assert paint(text, style, screen(80, color=color)) == expected
+    assert screen(80, color=color).paint(text, style) == expected

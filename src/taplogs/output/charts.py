@@ -13,9 +13,7 @@ _ASCII_LEVELS = " .-=#"
 
 def spark_line(values: Sequence[float], screen: Screen) -> str:
     """Return a character for each value, as high as it is beside the greatest; anything above zero is visible."""
-    levels = _EIGHTHS if screen.unicode else _ASCII_LEVELS
-    greatest = max(values, default=0)
-    return "".join(levels[_level(value, greatest, len(levels) - 1)] for value in values)
+    return columns(values, 1, screen)[0]
 
 
 def bar(value: float, greatest: float, width: int, screen: Screen) -> str:
@@ -26,11 +24,11 @@ def bar(value: float, greatest: float, width: int, screen: Screen) -> str:
     return _LEFT_EIGHTHS[8] * whole + (_LEFT_EIGHTHS[eighth] if eighth else "")
 
 
-def columns(values: Sequence[float], height: int, screen: Screen, greatest: float | None = None) -> list[str]:
+def columns(values: Sequence[float], height: int, screen: Screen) -> list[str]:
     """Return a column for each value, as `height` lines from the top down; anything above zero is visible."""
     levels = _EIGHTHS if screen.unicode else _ASCII_LEVELS
     steps = len(levels) - 1
-    greatest = max(values, default=0) if greatest is None else greatest
+    greatest = max(values, default=0)
     heights = [_level(value, greatest, height * steps) for value in values]
     return [
         "".join(levels[min(steps, max(0, reached - row * steps))] for reached in heights)

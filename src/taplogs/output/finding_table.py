@@ -16,14 +16,14 @@ from taplogs.output.finding_text import (
     shown_measured,
     without_commands,
 )
-from taplogs.output.grid import Cell, GridColumn, grid_lines, paint
+from taplogs.output.grid import Cell, GridColumn, grid_lines
 from taplogs.output.group_cells import key_cells, key_columns
+from taplogs.output.palette import BOLD
 from taplogs.output.table import fitting, text_width
 from taplogs.output.terminal import Screen
 from taplogs.zone import in_zone
 
 _STYLES = {Verdict.FAIL: "31", Verdict.TOO_FEW: "33", Verdict.PASS: "32"}
-_BOLD = "1"
 
 
 class FindingTable:
@@ -59,7 +59,7 @@ class FindingTable:
 
     def _keys(self, finding: Finding, outcome: Outcome) -> list[Cell]:
         if finding.scope.group is None:
-            return [Cell("all", _BOLD), *[Cell("")] * (len(outcome.dimensions) - 1)][: len(outcome.dimensions)]
+            return [Cell("all", BOLD), *[Cell("")] * (len(outcome.dimensions) - 1)][: len(outcome.dimensions)]
         cells = key_cells(finding.scope.group, outcome.dimensions, self._screen, self._zone)
         return [replace(cell, text=without_commands(cell.text)) for cell in cells]
 
@@ -67,7 +67,7 @@ class FindingTable:
         """Return what errors are new among all requests, a line each."""
         found = [item for item in outcome.findings if item.assertion.measure is NEW_ERRORS and not item.scope.group]
         lines = [self._fitted(line) for finding in found for line in new_error_lines(finding)]
-        return ["", paint("new errors", _BOLD, self._screen), *lines] if lines else []
+        return ["", self._screen.paint("new errors", BOLD), *lines] if lines else []
 
     def _fitted(self, text: str) -> str:
         line = "  " + without_commands(self._screen.clean(text))
@@ -79,7 +79,7 @@ class FindingTable:
     def _summary(self, outcome: Outcome) -> list[str]:
         """Return how many findings have which verdict, and of which requests: who reads a log reads it later."""
         told = [
-            paint(f"{number:,} {VERDICTS[verdict]}", _STYLES[verdict], self._screen)
+            self._screen.paint(f"{number:,} {VERDICTS[verdict]}", _STYLES[verdict])
             for verdict in Verdict
             if (number := outcome.number(verdict))
         ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from taplogs.output.palette import RESET
+from taplogs.output.palette import BOLD
 from taplogs.output.table import shorten, text_width
 from taplogs.output.terminal import Screen
 
@@ -34,7 +34,7 @@ class Cell(Struct, frozen=True):
 
 def grid_lines(columns: Sequence[GridColumn], rows: Sequence[Sequence[Cell]], screen: Screen) -> list[str]:
     """Return the line of headings and a line for each row; without a width (in a pipe) nothing is shortened."""
-    headings = [Cell(column.heading, "1") for column in columns]
+    headings = [Cell(column.heading, BOLD) for column in columns]
     widths = [max(text_width(row[index].text) for row in (headings, *rows)) for index in range(len(columns))]
     gap = _GAP if screen.width is None or screen.width >= _NARROW else _NARROW_GAP
     if screen.width is not None:
@@ -45,7 +45,7 @@ def grid_lines(columns: Sequence[GridColumn], rows: Sequence[Sequence[Cell]], sc
 
 def paint(text: str, style: str, screen: Screen) -> str:
     """Return harmless `text` in a colour, where the screen has any."""
-    return f"\x1b[{style}m{text}{RESET}" if style and screen.color and text else text
+    return screen.paint(text, style)
 
 
 def _squeeze(widths: list[int], columns: Sequence[GridColumn], excess: int) -> None:
@@ -63,6 +63,6 @@ def _line(row: Sequence[Cell], columns: Sequence[GridColumn], widths: Sequence[i
     for cell, column, width in zip(row, columns, widths, strict=True):
         text = cell.text if text_width(cell.text) <= width else shorten(cell.text, width, screen.ellipsis)
         padding = " " * (width - text_width(text))
-        painted = paint(text, cell.style, screen)
+        painted = screen.paint(text, cell.style)
         parts.append(padding + painted if column.right else painted + padding)
     return gap.join(parts).rstrip()

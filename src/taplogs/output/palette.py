@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-RESET = "\x1b[0m"
+BOLD = "1"
 
 STATUS_STYLES = {2: "32", 3: "36", 4: "33", 5: "31"}
 """First digit of a status -> SGR: green, cyan, yellow, red."""

@@ -13,9 +13,9 @@ from taplogs.core.ranking import Ranked
 from taplogs.core.stats import Figures, Summary
 from taplogs.core.timespan import Window
 from taplogs.output.charts import bar
-from taplogs.output.grid import Cell, GridColumn, grid_lines, paint
+from taplogs.output.grid import Cell, GridColumn, grid_lines
 from taplogs.output.group_cells import key_cells, key_columns
-from taplogs.output.palette import STATUS_STYLES
+from taplogs.output.palette import BOLD, STATUS_STYLES
 from taplogs.output.stats_records import minutes_of
 from taplogs.output.table import shorten, show_latency, text_width
 from taplogs.output.terminal import Screen
@@ -23,7 +23,6 @@ from taplogs.output.time_chart import time_chart
 
 _WIDTH_IN_A_PIPE = 100
 _WIDEST = 140
-_BOLD = "1"
 _MOST_BAR = 40
 _NAMES = 13
 
@@ -64,7 +63,7 @@ class StatsView:
             [*key_cells(row.group, dimensions, self._screen, self._zone), *self._figures(row.figures, total)]
             for row in rows
         ]
-        cells.append([Cell("all", _BOLD), *[Cell("")] * (len(dimensions) - 1), *self._figures(total, total)])
+        cells.append([Cell("all", BOLD), *[Cell("")] * (len(dimensions) - 1), *self._figures(total, total)])
         return grid_lines(columns, cells, self._screen)
 
     def compared_table(
@@ -81,14 +80,14 @@ class StatsView:
         return grid_lines(columns, cells, self._screen)
 
     def _named(self, name: str, text: str) -> str:
-        return f"{paint(f'{name:{_NAMES}}', _BOLD, self._screen)}{text}".rstrip()
+        return f"{self._screen.paint(f'{name:{_NAMES}}', BOLD)}{text}".rstrip()
 
     def _headline(self, total: Figures, window: Window) -> list[tuple[str, str]]:
         lines = [("requests", f"{total.requests:>9,}   {_number(total.requests / minutes_of(window))} a minute")]
         for name, digit in (("success", 2), ("redirects", 3), ("client errors", 4), ("server errors", 5)):
             count = total.classes[digit]
             if count or digit != 3:
-                ratio = paint(f"{percent(total.ratio(digit)):>8}", STATUS_STYLES[digit] if count else "", self._screen)
+                ratio = self._screen.paint(f"{percent(total.ratio(digit)):>8}", STATUS_STYLES[digit] if count else "")
                 lines.append((name, f"{count:>9,} {ratio}"))
         figures = [f"{name} {show_latency(value)}" for name, value in _percentiles(total)]
         lines += zip(("latency", *[""] * len(figures)), _in_lines(figures, self._width - _NAMES), strict=False)

@@ -12,7 +12,7 @@ from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import UsageError
-from taplogs.output.palette import RESET, STATUS_STYLES
+from taplogs.output.palette import BOLD, STATUS_STYLES
 from taplogs.output.terminal import Screen
 from taplogs.zone import in_zone
 
@@ -105,13 +105,12 @@ class Table:
                 headings = [f"{heading} {year}".rstrip() if heading == "TIME" else heading for heading in headings]
                 self._widths = self._natural_widths(headings, first)
                 self._squeeze()
-        line = self._line(headings)
-        return f"\x1b[1m{line}{RESET}" if self._screen.color else line
+        return self._screen.paint(self._line(headings), BOLD)
 
     def row(self, entry: LogEntry) -> str:
         """Return one entry as a line, without its line feed."""
         texts = [cell(entry) for cell in self._cells]
-        return self._line(texts, entry.status_code if self._screen.color else None)
+        return self._line(texts, entry.status_code)
 
     def _heading(self, column: Column) -> str:
         narrow = {"STATUS": "CODE", "LATENCY": "TOOK"}
@@ -159,7 +158,7 @@ class Table:
         for index, (column, text, size, width) in enumerate(zip(self._columns, texts, sizes, widths, strict=True)):
             padding = " " * (width - size)
             if status is not None and column.name == "status":
-                text = f"\x1b[{STATUS_STYLES.get(status // 100, '0')}m{text}{RESET}"
+                text = self._screen.paint(text, STATUS_STYLES.get(status // 100, ""))
             parts.append(padding + text if column.right else text if index == last else text + padding)
         return self._gap.join(parts)
 

@@ -93,6 +93,10 @@ class Screen(Struct, frozen=True):
         """Return foreign text as this screen may show it."""
         return harmless(text, ascii_only=not self.unicode)
 
+    def paint(self, text: str, style: str) -> str:
+        """Return harmless `text` in a colour (SGR, see `output.palette`), where the screen has any."""
+        return f"\x1b[{style}m{text}\x1b[0m" if style and self.color and text else text
+
     @property
     def ellipsis(self) -> str:
         """What stands for text that was left out."""
@@ -180,8 +184,8 @@ class Messages:
                 break_long_words=False,
                 break_on_hyphens=False,
             )
-        if label and style and self.screen.color and lines:
-            lines[0] = f"\x1b[{style}m{lines[0][: len(label)]}\x1b[0m{lines[0][len(label) :]}"
+        if lines:
+            lines[0] = self.screen.paint(lines[0][: len(label)], style) + lines[0][len(label) :]
         self.write_raw("".join(f"{line}\n" for line in lines))
 
     def write_raw(self, text: str) -> None:

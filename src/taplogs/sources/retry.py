@@ -129,7 +129,7 @@ class Retrier:
         if since is not None:
             seconds = time.monotonic() - since
             self._notice(
-                f"the backend is back after {f'{seconds:.0f} s' if seconds < 120 else f'{seconds / 60:.0f} min'}"
+                f"the backend is back after {f'{seconds:.0f} s' if seconds < _LONG else f'{seconds / 60:.0f} min'}"
             )
 
     def _tell_away(self, fault: TransientFault) -> None:
