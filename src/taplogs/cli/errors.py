@@ -14,12 +14,12 @@ from taplogs.cli.list import Listing, rest_command, without_options
 from taplogs.cli.measuring import asked_for, resolve_windows
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
+from taplogs.core.buckets import covered
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
 from taplogs.core.error_comparison import SORTS, compared_groups, ranked_groups, sorted_groups
 from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, OTHER, ErrorKey, error_key, group_errors, only_errors
 from taplogs.core.query import LogQuery
-from taplogs.core.timeline import covered
 from taplogs.errors import GroupNotFound, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.error_report import (

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
+from taplogs.core.buckets import covered
 from taplogs.core.comparison import compared_window
 from taplogs.core.query import LogQuery
 from taplogs.core.stats import Grouping, Summary
-from taplogs.core.timeline import covered
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import ceil_to_millisecond
 from taplogs.sources.protocol import LogSource

@@ -36,6 +36,7 @@ HASH_LENGTH = 8
 
 _MOST_CLIENTS_IN_ALL = 200_000
 _MOST_BURSTS = 20_000
+_MOST_MOMENTS = 200_000
 _EXAMPLES = 3
 _STORMS_KEPT = 3
 _FIRST_ERROR, _LAST_ERROR = 400, 599
@@ -116,7 +117,7 @@ class ErrorGroups:
         self.total = 0
         self.overflowed = False
         """Whether there were more kinds of errors than are told apart."""
-        self.timeline: Timeline[int] = Timeline()
+        self.timeline: Timeline[int] = Timeline(_MOST_MOMENTS)
         """When there were errors, by the number of their group."""
         self._groups: dict[ErrorKey, ErrorGroup] = {}
         self._templates = templates

@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from taplogs.core.buckets import even_buckets
 from taplogs.core.error_comparison import Mark, RankedGroup
 from taplogs.core.error_groups import HASH_LENGTH, ErrorGroup, ErrorGroups, Storm
-from taplogs.core.timeline import even_buckets
 from taplogs.core.timespan import Window
 from taplogs.output.charts import spark_line
 from taplogs.output.grid import paint
@@ -61,7 +61,7 @@ class ErrorReport(Struct, frozen=True):
     def trends(self, parts: int) -> tuple[list[str], dict[int, list[int]]]:
         """Return the boundaries of equal parts of the window and, by the number of a group, its errors in each."""
         boundaries = even_buckets(self.window, parts)
-        # The time of an entry is known to the minute or less: what is before the window is rounded, not from outside.
+        # An error is counted at the beginning of its step: what is before the window is rounded, not from outside.
         buckets = self.groups.timeline.spread(["", *boundaries[1:]])
         numbers = {item.group.number for item in self.shown if item.count}
         return boundaries, {number: [bucket[number] for bucket in buckets] for number in numbers}

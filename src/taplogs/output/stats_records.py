@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
+from taplogs.core.buckets import buckets
 from taplogs.core.dimensions import Dimension
 from taplogs.core.histogram import histogram
 from taplogs.core.ranking import Ranked
 from taplogs.core.stats import Figures, Summary
-from taplogs.core.timeline import Timeline, buckets
+from taplogs.core.timeline import Timeline
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp
 

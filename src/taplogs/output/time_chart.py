@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 
-from taplogs.core.timeline import Timeline, buckets
+from taplogs.core.buckets import buckets
+from taplogs.core.timeline import Timeline
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp
 from taplogs.output.charts import columns
