@@ -11,9 +11,10 @@ from taplogs.cli.command import build_command
 from taplogs.cli.ending import End, Interruption
 from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
+from taplogs.core.duration import parse_duration
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
-from taplogs.core.timespan import Window, parse_duration
+from taplogs.core.timespan import Window
 from taplogs.errors import BackendError, UsageError
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
 from taplogs.output.reader import Reader
@@ -74,13 +75,13 @@ def tail_entries(
         parse_duration(interval, least=_LEAST_INTERVAL, option="--interval"),
         parse_duration(overlap, least=_LEAST_OVERLAP, option="--overlap"),
     )
-    _window(filters, session, session.runtime.clock())  # a wrong time is told before a key is looked for
-    reader = Reader(session.runtime.stdout, session.runtime.sleep)
+    runtime = session.runtime
+    _window(filters, session, runtime.clock())  # a wrong time is told before a key is looked for
+    reader = Reader(runtime.stdout, runtime.sleep)
     end = End(reader.wait)
     with session.source(follow_until=end) as log_source:
         query = query.within(_window(filters, session, log_source.now()))
         end.set(query.window.until, log_source.now)
-        runtime = session.runtime
         follower = Follower(
             log_source, query, pace, monotonic=runtime.monotonic, sleep=reader.wait, notice=session.notice
         )

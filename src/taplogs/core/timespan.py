@@ -30,8 +30,6 @@ _DATE_TIME = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[t ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?P<offset>z|[+-][0-9]{2}:?[0-9]{2})?)?\Z"
 )
-_DURATION = r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?(?:ms|s|m|h))+"
-_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _EPOCH = r"@(-?[0-9]{1,14}(?:\.[0-9]{1,9})?)\Z"
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -103,23 +101,6 @@ def parse_instant(text: str, *, now: datetime, zone: tzinfo, option: str = "time
     if instant is None:
         raise UsageError(f"{option} {text!r} is not understood", _advice(expression))
     return instant
-
-
-def parse_duration(text: str, *, least: timedelta, option: str = "duration") -> timedelta:
-    """Return the elapsed time that a text such as `500ms`, `2s` or `1m30s` names, from `least` to a day.
-
-    Raises UsageError.
-    """
-    expression = "".join(text.split()).lower()
-    if re.fullmatch(_DURATION, expression):
-        parts = re.findall(r"([0-9.]+)([a-z]+)", expression)
-        milliseconds = sum(float(number) * _MILLISECONDS[unit] for number, unit in parts)
-        if least / timedelta(milliseconds=1) <= milliseconds <= 24 * _MILLISECONDS["h"]:
-            return timedelta(milliseconds=milliseconds)
-    raise UsageError(
-        f"{option} {text!r} is not a length of time that it takes",
-        f"accepted: {least / timedelta(seconds=1):g}s to 24h, such as 500ms, 2s or 1m30s",
-    )
 
 
 def is_relative(text: str | None) -> bool:
