@@ -25,16 +25,19 @@ class End:
     def __init__(self, wait: Callable[[float], None]) -> None:
         """`wait` waits so many seconds."""
         self._wait = wait
-        self._until: datetime | None = None
+        self._end: tuple[datetime, Callable[[], datetime]] | None = None
         self.came_in_outage = False
 
     def set(self, until: datetime | None, now: Callable[[], datetime]) -> None:
         """Have the end be at `until` by the clock `now`; None is no end."""
-        self._until, self._now = until, now
+        self._end = None if until is None else (until, now)
 
     def left(self) -> float:
         """Return how many seconds there are until the end."""
-        return (self._until - self._now()).total_seconds() if self._until else math.inf
+        if self._end is None:
+            return math.inf
+        until, now = self._end
+        return (until - now()).total_seconds()
 
     def wait(self, seconds: float) -> None:
         """Wait so many seconds for a source in trouble; raises TimeIsUp where the end comes first."""

@@ -22,10 +22,11 @@ def histogram(latencies: Iterable[tuple[int, int]]) -> list[Bin]:
     latencies = list(latencies)
     if not latencies:
         return []
+    longest = max(latency for latency, _ in latencies)
     edges = [0]
     for power in count():
         edges += [step * 10**power for step in (1, 2, 5)]
-        if edges[-1] > max(latency for latency, _ in latencies):
+        if edges[-1] > longest:
             break
     requests = [0] * len(edges)
     for latency, number in latencies:

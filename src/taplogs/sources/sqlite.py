@@ -100,7 +100,7 @@ class SqliteStore:
         """Return the entry with this id; raises EntryNotFound."""
         try:
             with self.database.connection() as connection:
-                row = connection.execute(f"SELECT {_FULL} FROM entries WHERE id = ?", (entry_id,)).fetchone()  # noqa: S608
+                row = connection.execute(f"SELECT {_FULL} FROM entries WHERE id = ?", (entry_id,)).fetchone()  # noqa: S608 - our own columns
         except UnicodeEncodeError:  # a lone surrogate, which no stored id has
             row = None
         if row is None:
@@ -112,7 +112,7 @@ class SqliteStore:
         chosen = selection(query)
         if not chosen.complete:
             return None
-        statement = f"SELECT count(*) FROM entries WHERE {chosen.condition}"  # noqa: S608
+        statement = f"SELECT count(*) FROM entries WHERE {chosen.condition}"  # noqa: S608 - a condition of our own, with parameters
         with self.database.connection() as connection:
             return int(connection.execute(statement, chosen.parameters).fetchone()[0])
 
@@ -146,7 +146,7 @@ class SqliteStore:
 
         Raises UnstorableEntry.
         """
-        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608
+        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - our own columns
         try:
             with self.database.transaction() as connection, closing(connection.cursor()) as cursor:
                 cursor.executemany(statement, map(_row, entries))
@@ -173,7 +173,7 @@ class SqliteStore:
         left = query.limit
         bound = f"LIMIT {-1 if left is None else left} OFFSET {offset}" if chosen.complete else ""
         columns = _columns(query, chosen)
-        statement = f"SELECT {columns} FROM entries WHERE {chosen.condition} ORDER BY {ordering(query.order)} {bound}"  # noqa: S608
+        statement = f"SELECT {columns} FROM entries WHERE {chosen.condition} ORDER BY {ordering(query.order)} {bound}"  # noqa: S608 - our own words, with parameters
         with (
             self.database.connection() as connection,
             closing(connection.execute(statement, chosen.parameters)) as rows,
