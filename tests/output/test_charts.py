@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taplogs.output.charts import bar, columns, spark_line
+from taplogs.output.charts import bar, columns
 from taplogs.output.terminal import Screen
 
 UNICODE = Screen(is_terminal=True, width=80, color=False, unicode=True)
@@ -21,8 +21,8 @@ values = st.lists(st.just(0) | st.integers(1, 9) | st.integers(1, 10**15), max_s
 @pytest.mark.parametrize(
     ("screen", "expected"), [(UNICODE, " ▁▂▃▄▅▆▇█"), (ASCII, " ..---=##")], ids=["unicode", "ascii"]
 )
-def test_a_spark_line_is_as_high_as_its_values(screen: Screen, expected: str) -> None:
-    assert spark_line([0, 1, 2, 3, 4, 5, 6, 7, 8], screen) == expected
+def test_a_line_of_columns_is_as_high_as_its_values(screen: Screen, expected: str) -> None:
+    assert columns([0, 1, 2, 3, 4, 5, 6, 7, 8], 1, screen) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,6 @@ def test_a_bar_is_as_long_as_its_value(value: int, expected: str, in_ascii: str)
 def test_columns_are_drawn_from_the_top_down() -> None:
     assert columns([0, 1, 8, 12, 16], 2, UNICODE) == ["   ▄█", " ▁███"]
     assert columns([0, 1, 4, 6, 8], 2, ASCII) == ["   -#", " .###"]
-
-
-@given(values, screens)
-def test_a_spark_line_has_a_character_for_each_value_and_shows_all_above_zero(many: list[int], screen: Screen) -> None:
-    line = spark_line(many, screen)
-    assert [character != " " for character in line] == [value > 0 for value in many]
 
 
 @given(values, st.integers(1, 9), screens)
@@ -67,7 +61,6 @@ def test_a_bar_is_never_longer_than_its_room_and_never_hidden(
 def test_without_unicode_charts_are_ascii(many: list[int], height: int) -> None:
     greatest = max(many, default=0)
     drawn = [
-        spark_line(many, ASCII),
         *columns(many, height, ASCII),
         *(bar(value, greatest, 9, ASCII) for value in many),
     ]

@@ -11,11 +11,6 @@ _LEFT_EIGHTHS = " ▏▎▍▌▋▊▉█"
 _ASCII_LEVELS = " .-=#"
 
 
-def spark_line(values: Sequence[float], screen: Screen) -> str:
-    """Return a character for each value, as high as it is beside the greatest; anything above zero is visible."""
-    return columns(values, 1, screen)[0]
-
-
 def bar(value: float, greatest: float, width: int, screen: Screen) -> str:
     """Return a bar for `value` where `greatest` is `width` columns long; anything above zero is visible."""
     if not screen.unicode:

@@ -13,9 +13,8 @@ from taplogs.core.buckets import even_buckets
 from taplogs.core.error_comparison import Mark, RankedGroup
 from taplogs.core.error_groups import HASH_LENGTH, ErrorGroup, ErrorGroups, Storm
 from taplogs.core.timespan import Window
-from taplogs.output.charts import spark_line
-from taplogs.output.grid import paint
-from taplogs.output.palette import STATUS_STYLES
+from taplogs.output.charts import columns
+from taplogs.output.palette import BOLD, STATUS_STYLES
 from taplogs.output.table import LocalTimes, shorten, text_width
 from taplogs.output.terminal import Screen
 from taplogs.output.wrapping import wrapped
@@ -27,7 +26,7 @@ _PARTS_BY_WIDTH = ((120, 32), (72, 16), (56, 8))
 _PARTS_IN_PIPE = 16
 _WIDEST_IN_PIPE = 80
 _WIDEST_CLIENT = 48
-_BOLD, _DIM = "1", "2"
+_DIM = "2"
 _MARK_STYLES = {Mark.NEW: "1;31", Mark.GROWN: "31", Mark.SHRUNK: "32", Mark.VANISHED: "32"}
 _INDENT = " " * (HASH_LENGTH + 2)
 _NAMED_CLIENTS = 3
@@ -176,7 +175,7 @@ class ErrorBlocks:
             lines.append(f"a column of the trend is {_duration(report.window.length.total_seconds() / self._parts)}")
         for number, line in enumerate(lines):
             for piece in wrapped(line, self._screen.width):
-                yield paint(piece, _DIM if number else _BOLD, self._screen)
+                yield self._screen.paint(piece, _DIM if number else BOLD)
 
     def _room_for_endpoints(self) -> int:
         """Return how wide endpoints are shown: as they are, or what the other parts of the line leave of the width.
@@ -198,10 +197,10 @@ class ErrorBlocks:
         if screen.width is not None:
             place = _shortened(place, self._endpoint_width, screen)
         padding = " " * (self._endpoint_width - text_width(place))
-        status = paint(f"{group.key.status}", STATUS_STYLES[group.key.status // 100], screen)
+        status = screen.paint(f"{group.key.status}", STATUS_STYLES[group.key.status // 100])
         share = f"{100 * self._report.share(item):5.1f} %"
-        trend = spark_line(self._report.trend(item, self._trends), screen)
-        line = f"{paint(group.key.hash, _BOLD, screen)}  {status} {place}{padding}"
+        trend = columns(self._report.trend(item, self._trends), 1, screen)[0]
+        line = f"{screen.paint(group.key.hash, BOLD)}  {status} {place}{padding}"
         return f"{line}  {count:>{self._count_width}}  {share}  {trend}".rstrip()
 
     def _reason_lines(self, group: ErrorGroup) -> Iterator[str]:
@@ -212,7 +211,7 @@ class ErrorBlocks:
         text = f"{code}  {message}" if code and message else code or message
         for number, line in enumerate(wrapped(text, self._room)):
             start = len(code) if number == 0 else 0
-            yield _INDENT + paint(line[:start], _BOLD, self._screen) + line[start:]
+            yield _INDENT + self._screen.paint(line[:start], BOLD) + line[start:]
 
     def _folded(self, text: str) -> str:
         """Return foreign text as it may be shown; the ellipsis at its end is ours."""
@@ -226,7 +225,7 @@ class ErrorBlocks:
     def _plain(self, text: str, style: str = "") -> Iterator[str]:
         """Yield harmless text as lines in a colour."""
         for line in wrapped(text, self._room):
-            yield _INDENT + paint(line, style, self._screen)
+            yield _INDENT + self._screen.paint(line, style)
 
     def _seen(self, group: ErrorGroup) -> str:
         first, last = self._clock.show(group.first), self._clock.show(group.last)

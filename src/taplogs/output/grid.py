@@ -43,11 +43,6 @@ def grid_lines(columns: Sequence[GridColumn], rows: Sequence[Sequence[Cell]], sc
     return [_line(row, columns, widths, gap, screen) for row in (headings, *rows)]
 
 
-def paint(text: str, style: str, screen: Screen) -> str:
-    """Return harmless `text` in a colour, where the screen has any."""
-    return screen.paint(text, style)
-
-
 def _squeeze(widths: list[int], columns: Sequence[GridColumn], excess: int) -> None:
     """Narrow columns, the widest first, until `excess` is gone: the flexible ones, then other text, at last any."""
     flexible = [index for index, column in enumerate(columns) if column.flexible]

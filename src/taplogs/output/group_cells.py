@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import tzinfo
 
 from taplogs.core.dimensions import Dimension, Group, Key
+from taplogs.core.stats import OTHERS
+from taplogs.core.timestamp import parse_timestamp
 from taplogs.output.grid import Cell, GridColumn
 from taplogs.output.palette import STATUS_STYLES
-from taplogs.output.table import LocalTimes
 from taplogs.output.terminal import Screen
+from taplogs.zone import in_zone
 
 
 def key_columns(dimensions: Sequence[Dimension]) -> list[GridColumn]:
@@ -29,8 +31,8 @@ def _key_cell(key: Key, dimension: Dimension, screen: Screen, zone: tzinfo) -> C
     if key is None:
         return Cell("-")
     text = str(key)
-    if dimension.name == "hour" and text.endswith("Z"):
-        return Cell(LocalTimes(zone, milliseconds=False).show(text)[:16])
+    if dimension.name == "hour" and text != OTHERS:
+        return Cell(in_zone(parse_timestamp(text), zone).isoformat(" ")[:16])
     if dimension.field == "status_code":
         return Cell(text, STATUS_STYLES.get(int(text[0]), "") if text[0].isdigit() else "")
     return Cell(screen.clean(text))

@@ -11,7 +11,6 @@ from taplogs.core.timeline import Timeline
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp
 from taplogs.output.charts import columns
-from taplogs.output.grid import paint
 from taplogs.output.palette import STATUS_STYLES
 from taplogs.output.terminal import Screen
 from taplogs.zone import in_zone
@@ -22,6 +21,7 @@ _MOST_COLUMNS = 120
 _MARGIN = 10
 _LABEL_GAP = 3
 _BY_DAY = timedelta(hours=20)
+"""Steps from here on are days, of which one has 23 hours where the clocks change."""
 _BY_MONTH = timedelta(days=15)
 _ROUND = (86_400, 43_200, 21_600, 10_800, 7200, 3600, 1800, 900, 600, 300, 120, 60, 30, 15, 10, 5)
 """Seconds that labels may be apart: times of the day that are multiples of them are round."""
@@ -56,7 +56,7 @@ def _plot(values: Sequence[int], height: int, margin: int, style: str, screen: S
     bar = "│" if screen.unicode else "|"
     labels = [f"{max(values):,}" if any(values) else "", *[""] * (height - 2), "0"]
     return [
-        f"{label:>{margin}} {bar}{paint(line.rstrip(), style, screen)}"
+        f"{label:>{margin}} {bar}{screen.paint(line.rstrip(), style)}"
         for label, line in zip(labels, columns(values, height, screen), strict=True)
     ]
 
@@ -102,6 +102,6 @@ def _label(moment: datetime, step: timedelta, *, is_first: bool) -> str:
 def _in_words(step: timedelta) -> str:
     seconds = round(step.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds % size == 0 or (unit == "d" and seconds > 80_000):
+        if seconds % size == 0 or (unit == "d" and step >= _BY_DAY):
             return f"{round(seconds / size)} {unit}"
     return f"{seconds} s"
