@@ -13,7 +13,7 @@ from taplogs.core.entry import LogEntry, encode_entries, encode_entry
 from taplogs.errors import UsageError
 from taplogs.output.json_text import encoded
 from taplogs.output.spreadsheet import csv_header, csv_row
-from taplogs.output.table import COLUMNS, PAYLOAD_MEMBERS, Table, columns_named, derived_value
+from taplogs.output.table import COLUMNS, DERIVED, PAYLOAD_MEMBERS, Table, columns_named
 from taplogs.output.terminal import Output, harmless_json
 
 Batches = Iterable[list[LogEntry]]
@@ -105,7 +105,7 @@ def members_named(text: str | None) -> Sequence[str]:
     if unknown or not names:
         raise UsageError(
             f"--columns {text!r}: there is no member {unknown[0]!r}" if unknown else "--columns is empty",
-            f"members: {', '.join(MEMBERS)}, endpoint, reason",
+            f"members: {', '.join((*MEMBERS, *DERIVED))}",
         )
     return [by_name[name] for name in names]
 
@@ -123,7 +123,7 @@ def _member_encoder(layout: Layout) -> Callable[[LogEntry], bytes]:
     fields = {field.encode_name: field.name for field in msgspec.structs.fields(LogEntry)}
 
     def value_of(entry: LogEntry, member: str) -> object:
-        return getattr(entry, fields[member]) if member in fields else derived_value(entry, member, layout.templates)
+        return getattr(entry, fields[member]) if member in fields else DERIVED[member](entry, layout.templates)
 
     names = {member: f'"{member}":'.encode("ascii") for member in members_named(layout.columns)}
 

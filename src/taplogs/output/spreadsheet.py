@@ -12,7 +12,7 @@ from msgspec import Raw
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload
 from taplogs.output.json_text import compact
-from taplogs.output.table import derived_value
+from taplogs.output.table import DERIVED
 
 # The full-width forms are read as their ASCII twins by some spreadsheets; a leading quote is guarded so that the
 # guard can be taken off again without loss.
@@ -40,7 +40,7 @@ def csv_header(members: Sequence[str]) -> bytes:
 def csv_row(entry: LogEntry, members: Sequence[str], templates: EndpointTemplates) -> bytes:
     """Return one entry as a line: null as an empty cell, payloads as compact JSON, text guarded."""
     values = [
-        getattr(entry, _FIELD_OF[member]) if member in _FIELD_OF else derived_value(entry, member, templates)
+        getattr(entry, _FIELD_OF[member]) if member in _FIELD_OF else DERIVED[member](entry, templates)
         for member in members
     ]
     line = ",".join(map(csv_cell, values)) + "\r\n"

@@ -193,8 +193,8 @@ class Table:
         special: dict[str, Callable[[LogEntry], str]] = {
             "status": lambda entry: str(entry.status_code),
             "latency": lambda entry: show_latency(entry.latency_ms),
-            "endpoint": lambda entry: clean(self._templates.template(entry.path)),
-            "reason": lambda entry: clean(derived_value(entry, "reason", self._templates) or "-"),
+            "endpoint": lambda entry: clean(self._templates.of_url(entry.request_url)),
+            "reason": lambda entry: clean(_reason(entry) or "-"),
             "url": self._url,
             "method": lambda entry: clean(entry.method),
             "id": lambda entry: clean(entry.id),
@@ -210,13 +210,17 @@ class Table:
         return self._screen.clean(url[len(self._origin) :] if self._origin and url.startswith(self._origin) else url)
 
 
-def derived_value(entry: LogEntry, member: str, templates: EndpointTemplates) -> str | None:
-    """Return a member that an entry does not hold itself: its `endpoint`, or the `reason` that it failed for."""
-    if member == "endpoint":
-        return templates.template(entry.path)
+def _reason(entry: LogEntry) -> str | None:
     from taplogs.core.failure_reason import reason_text
 
     return reason_text(entry)
+
+
+DERIVED: dict[str, Callable[[LogEntry, EndpointTemplates], str | None]] = {
+    "endpoint": lambda entry, templates: templates.of_url(entry.request_url),
+    "reason": lambda entry, _: _reason(entry),
+}
+"""The members that an entry does not hold itself: its endpoint, and what it failed for."""
 
 
 class LocalTimes:
