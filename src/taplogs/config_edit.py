@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from tomlkit.items import InlineTable
 
 from taplogs.errors import ConfigurationError, TaplogsError
 from taplogs.settings import Setting
+from taplogs.whole_file import replace_file
 
 
 def set_value(path: Path, setting: Setting, value: Any, profile: str | None) -> None:
@@ -35,14 +36,10 @@ def set_value(path: Path, setting: Setting, value: Any, profile: str | None) -> 
 
 def _replace(path: Path, text: str) -> None:
     target = path.resolve()  # a linked config file stays a link
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, "utf-8")
-        if target.exists():
-            partial.chmod(stat.S_IMODE(target.stat().st_mode))
-        partial.replace(target)
+        with suppress(FileExistsError):  # that it is no folder is told by the next step, in better words
+            target.parent.mkdir(parents=True)
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        replace_file(target, text.encode("utf-8"), mode)
     except OSError as error:
         raise TaplogsError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from taplogs.core.apikey import ApiKey
 from taplogs.errors import AuthenticationError, TaplogsError
 from taplogs.sources.address import BackendAddress
+from taplogs.whole_file import replace_file
 
 KEY_VARIABLE = "TAPLOGS_API_KEY"
 _SERVICE = "taplogs"
@@ -122,15 +123,7 @@ class StoredFile:
     def _write(self, keys: dict[str, str]) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.parent.chmod(0o700)
-        partial = self.path.with_suffix(f".{os.getpid()}.partial")
-        partial.unlink(missing_ok=True)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(keys, file)
-            partial.replace(self.path)
-        finally:
-            partial.unlink(missing_ok=True)
+        replace_file(self.path, json.dumps(keys).encode("utf-8"), mode=0o600)
 
 
 def find_credential(

@@ -203,7 +203,7 @@ def _write(session: Session, format_name: str, outcome: Outcome, top: int | None
 
 def _write_junit(session: Session, path: Path, outcome: Outcome) -> None:
     from taplogs.output.junit import junit_report
-    from taplogs.output.whole_file import write_whole
+    from taplogs.whole_file import write_whole
 
     write_whole(path, junit_report(outcome, session.runtime.clock()))
 
