@@ -15,6 +15,7 @@ from servers import filled_store, reference_backend
 _ROUNDS = 5
 _STORED = 1_000_000
 _PULLED = 200_000
+_SLICES = 4
 
 
 def figures(environments: Environments, scratch: Path, rounds: int | None) -> Iterator[Figure]:
@@ -41,7 +42,8 @@ def _in_a_store(environments: Environments, scratch: Path, rounds: int) -> Itera
 
 def _over_http(environments: Environments, scratch: Path, rounds: int) -> Iterator[Figure]:
     with reference_backend(environments, filled_store(environments, scratch, _PULLED)) as variables:
-        pull = environments.script("pull_summaries.py", str(_PULLED))
+        url = variables["TAPLOGS_BASE_URL"]
+        pull = environments.script("pull_pages.py", url, str(_SLICES), str(_PULLED), "summaries")
         commands = [
             environments.command("stats", "--by", "endpoint", "-o", "json", variables=variables),
             replace(pull, environ={**pull.environ, **variables}),
