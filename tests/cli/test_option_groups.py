@@ -9,8 +9,8 @@ import pytest
 from msgspec import Struct
 from typer import Option
 
+from taplogs.cli.again import without_options
 from taplogs.cli.failure import wants_json
-from taplogs.cli.list import without_options
 from taplogs.cli.option_groups import expand_groups
 from taplogs.cli.options import DisplayOptions, FilterOptions, SourceOptions, settings_flags
 from taplogs.settings import SETTINGS

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from msgspec.structs import replace
 
+from taplogs.cli.again import without_options
 from taplogs.cli.assertion_options import PANEL, AssertionOptions
 from taplogs.cli.command import build_command
 from taplogs.cli.help import with_compared_window
-from taplogs.cli.list import without_options
 from taplogs.cli.measuring import Measurement, asked_for, measure
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, SourceOptions
 from taplogs.cli.session import Session

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 from msgspec.structs import replace
 
+from taplogs.cli.again import rest_command, without_options
 from taplogs.cli.command import build_command
 from taplogs.cli.help import with_compared_window
-from taplogs.cli.list import Listing, rest_command, without_options
+from taplogs.cli.listing import Listing
 from taplogs.cli.measuring import asked_for, resolve_windows
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
