@@ -478,7 +478,7 @@ def server() -> Iterator[FaultyServer]:
         ("--max-server-error-rate 1% --status '!5xx'", "nothing for --max-server-error-rate", "leave --status out"),
         ("--max-error-rate 1% --by colour", "--by 'colour'", "endpoint, method"),
         ("--max-error-rate 1% --by endpoint,status,method", "--by", "endpoint, method"),
-        ("--max-error-rate 1% -o xml", "--output 'xml' is not a format", "table, json, jsonl, csv"),
+        ("--max-error-rate 1% -o xml", "--output 'xml' is not understood", "table, json, jsonl, csv"),
         ("--max-error-rate 1% --top -1", "-1 is not in the range", "--help"),
         ("--max-error-rate 1% --junit -", "--junit '-' is not a file", "report.xml"),
         ("--max-error-rate 1% --junit .", "--junit '.' is not a file", "report.xml"),
@@ -531,3 +531,16 @@ def test_the_hint_is_a_command_that_shows_what_is_wrong(
     looked = command.here(*shlex.split(hint)[1:])
     assert looked.code == 0
     assert looked.out
+
+
+def test_more_new_errors_than_are_told_apart_are_told(taplogs: Command, backend: Backend) -> None:
+    letters = str.maketrans("0123456789", "abcdefghij")
+    bodies = (json.dumps({"message": str(number).translate(letters)}) for number in range(10_010))
+    backend.store.add(
+        log_entry(number % 3000, id=f"e{number}", status_code=500, request_url="/x", response_payload=payload(body))
+        for number, body in enumerate(bodies)
+    )
+    day = ["--since", "2026-11-01", "--until", "2026-11-02"]
+    finished = taplogs.at(backend).here("check", *day, "--max-new-errors", "0")
+    assert finished.code == 3
+    assert finished.err.startswith("more than 10,000 groups of errors; those beyond are counted together as {other}\n")

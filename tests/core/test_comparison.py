@@ -68,7 +68,7 @@ def test_any_window_can_be_named(text: str, since: str, until: str) -> None:
 def test_half_a_window_is_wrong_usage(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         beside(text)
-    assert refused.value.message == f"--compare {text!r} is not understood"
+    assert refused.value.message == f"--compare takes A..B, not {text!r}"
     assert refused.value.hint
     assert "2026-11-01..2026-11-08" in refused.value.hint
 

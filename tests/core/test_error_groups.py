@@ -15,22 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from taplogs.core.comparison import Mark
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.core.error_comparison import (
-    Mark,
-    RankedGroup,
-    compared_groups,
-    new_error_groups,
-    ranked_groups,
-    sorted_groups,
-)
+from taplogs.core.error_comparison import RankedGroup, compared_groups, new_groups, ranked_groups, sorted_groups
 from taplogs.core.error_groups import (
     MOST_CLIENTS,
     MOST_GROUPS,
     OTHER,
     STORM_PAUSE,
     STORM_REQUESTS,
+    Client,
     ErrorGroup,
     ErrorGroups,
     ErrorKey,
@@ -38,7 +33,6 @@ from taplogs.core.error_groups import (
     only_errors,
 )
 from taplogs.core.filters import StatusFilter
-from taplogs.core.query import LogQuery
 from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import UsageError
 
@@ -103,7 +97,7 @@ def test_a_group_says_when_how_often_for_whom_and_gives_the_newest_as_examples()
         [failed(n, client_id=c, ip_address=a) for n, (c, a) in enumerate(zip(clients, addresses, strict=True))]
     )
     assert (group.count, group.first, group.last) == (5, "2026-11-01T00:00:00.000Z", "2026-11-01T00:00:04.000Z")
-    assert group.clients == {"a": 2, "b": 1, "192.0.2.7": 1}
+    assert group.clients == {Client("a", None): 2, Client("b", None): 1, Client(None, "192.0.2.7"): 1}
     assert group.example_ids == ["e4", "e3", "e2"]
 
 
@@ -139,6 +133,11 @@ def test_hostile_messages_end_in_one_group_for_each_status() -> None:
     assert groups.total == len(found)
 
 
+def test_what_is_beyond_the_bounds_is_told_from_groups_by_its_key() -> None:
+    assert ErrorKey("*", "*", 500, "", OTHER).is_other
+    assert not ErrorKey("GET", "/x", 500, "", OTHER).is_other
+
+
 def test_as_many_groups_as_are_told_apart_are_not_too_many() -> None:
     letters = str.maketrans("0123456789", "abcdefghij")
     groups = grouped([failed(n, str(n).translate(letters), request_url="/x") for n in range(MOST_GROUPS)], batch=1000)
@@ -148,7 +147,7 @@ def test_as_many_groups_as_are_told_apart_are_not_too_many() -> None:
 def test_the_same_request_again_and_again_is_a_retry_storm() -> None:
     group = only_group([failed(13 * n, request_payload=Raw(b'{"a":1}')) for n in range(277)])
     (storm,) = group.storms
-    assert (storm.client, storm.requests, storm.seconds) == ("client", 277, 276 * 13)
+    assert (storm.client.name, storm.requests, storm.seconds) == ("client", 277, 276 * 13)
     assert (storm.first, storm.last, storm.example_id) == (group.first, group.last, group.example_ids[0])
     assert (group.storm_count, group.storm_requests) == (1, 277)
 
@@ -197,7 +196,7 @@ def test_storms_of_several_clients_at_once_are_told_apart() -> None:
     found = [
         failed(n + client / 10, client_id=f"c{client}", id=f"{n}/{client}") for n in range(20) for client in range(3)
     ]
-    assert Counter(storm.client for storm in only_group(found).storms) == {"c0": 1, "c1": 1, "c2": 1}
+    assert Counter(storm.client.name for storm in only_group(found).storms) == {"c0": 1, "c1": 1, "c2": 1}
 
 
 def test_the_memory_does_not_grow_with_the_number_of_requests() -> None:
@@ -215,6 +214,16 @@ def test_the_memory_does_not_grow_with_the_number_of_requests() -> None:
     peak(1000)
     # two hours, kept by the second, and the bursts of five minutes are in both
     assert peak(40_000) < 1.3 * peak(20_000)
+
+
+def test_when_the_errors_of_very_many_groups_were_is_known_less_finely() -> None:
+    letters = str.maketrans("0123456789", "abcdefghij")
+    groups = ErrorGroups(EndpointTemplates())
+    for week in range(30, 0, -1):
+        groups.add([failed(week * 604_800, str(n).translate(letters), request_url="/x") for n in range(8000)])
+    assert groups.timeline.step > timedelta(days=1)
+    tracked = groups.timeline.spread(["", "~"])[0]
+    assert set(tracked.values()) == {30}
 
 
 @law
@@ -335,21 +344,6 @@ def test_beside_another_window_new_and_grown_ones_come_first_and_vanished_ones_l
     assert [item.group.key.message for item in sorted_groups(compared, "count")][-1] == "gone"
 
 
-class Windows:
-    """A source with some entries for each query."""
-
-    def __init__(self, *answers: tuple[LogQuery, list[LogEntry]]) -> None:
-        self.answers = answers
-
-    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
-        yield next(answer for asked, answer in self.answers if asked is query)
-
-
-def test_the_groups_that_are_new_between_two_queries_are_found_for_a_gate() -> None:
-    query, earlier = LogQuery(), LogQuery(limit=None, payloads=True)
-    source = Windows(
-        (query, [failed(9, "new"), failed(8, "old"), failed(7, "other"), failed(6, "new")]),
-        (earlier, [failed(1, "old"), failed(0, "gone")]),
-    )
-    found = new_error_groups(source, query, earlier, EndpointTemplates())
+def test_the_groups_that_an_earlier_window_has_none_of_are_new() -> None:
+    found = new_groups(several(new=2, old=1, other=1), several(old=1, gone=1))
     assert [(group.key.message, group.count) for group in found] == [("new", 2), ("other", 1)]

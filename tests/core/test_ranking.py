@@ -100,7 +100,7 @@ def test_beside_another_window_what_changed_most_comes_first(sort: str, expected
 
 def test_groups_of_both_windows_are_marked_new_and_vanished() -> None:
     rows = compared(GROUPS, BEFORE, "key", 1)
-    assert {row.group[0]: row.mark for row in rows} == {"a": "", "b": "", "c": "new", "d": "vanished", None: "new"}
+    assert {row.group[0]: row.mark for row in rows} == {"a": None, "b": None, "c": "new", "d": "vanished", None: "new"}
     for row in rows:
         assert row.before
         assert row.figures.requests == (GROUPS[row.group].requests if row.group in GROUPS else 0)
@@ -108,7 +108,7 @@ def test_groups_of_both_windows_are_marked_new_and_vanished() -> None:
 
 
 def test_without_comparison_there_are_no_marks() -> None:
-    assert {(row.before, row.mark) for row in ranked(GROUPS, "count")} == {(None, "")}
+    assert {(row.before, row.mark) for row in ranked(GROUPS, "count")} == {(None, None)}
 
 
 def test_counts_of_a_longer_window_are_scaled_before_they_are_compared() -> None:

@@ -18,7 +18,7 @@ from taplogs.core.entry import LogEntry
 from taplogs.core.ranking import compared, ranked, slowest
 from taplogs.core.stats import Figures, Grouping, fold
 from taplogs.core.timespan import Window
-from taplogs.output.stats_view import StatsView, percent
+from taplogs.output.stats_view import StatsView
 from taplogs.output.terminal import Screen
 
 WINDOW = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
@@ -93,29 +93,6 @@ def test_latencies_without_end_stand_in_several_lines() -> None:
         "             max 9007199254741s",
         "slowest      /v1/part…obs/{id}  p95 9007199254741s of 1",
     ]
-
-
-@pytest.mark.parametrize(
-    ("ratio", "shown"),
-    [
-        (None, "-"),
-        (0, "0.0 %"),
-        (1e-9, "<0.1 %"),
-        (0.0005, "0.1 %"),
-        (0.5, "50.0 %"),
-        (0.9994, "99.9 %"),
-        (0.99999999, ">99.9 %"),
-        (1, "100.0 %"),
-    ],
-)
-def test_a_share_is_0_or_100_percent_only_where_it_is(ratio: float | None, shown: str) -> None:
-    assert percent(ratio) == shown
-
-
-@given(st.floats(0, 1))
-def test_no_share_but_0_and_1_is_shown_as_them(ratio: float) -> None:
-    assert (percent(ratio) == "0.0 %") == (ratio == 0)
-    assert (percent(ratio) == "100.0 %") == (ratio == 1)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from taplogs.cli.again import without_options
 from taplogs.cli.assertion_options import PANEL, AssertionOptions
 from taplogs.cli.command import build_command
-from taplogs.cli.help import with_compared_window
-from taplogs.cli.measuring import Measurement, asked_for, measure
+from taplogs.cli.comparison import with_compared_window
+from taplogs.cli.measuring import Measurement, asked_for, measure, summarised, tell_overflow
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.assertions import (
@@ -29,9 +29,9 @@ from taplogs.core.assertions import (
 )
 from taplogs.core.comparison import BEFORE
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named
-from taplogs.core.error_comparison import new_error_groups
-from taplogs.core.error_groups import only_errors
-from taplogs.core.stats import Grouping
+from taplogs.core.error_comparison import new_groups
+from taplogs.core.error_groups import group_errors, only_errors
+from taplogs.core.stats import Grouping, Summary
 from taplogs.errors import AssertionUnmet, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.records import report_format, write_records
@@ -121,7 +121,8 @@ def check(
     if wants_new:
         only_errors(query.status)  # a status that is never an error is told before a key is looked for
     with session.source() as log_source:
-        measurement = measure(session, log_source, query, filters, Grouping(dimensions), compare)
+        count = summarised(log_source, Grouping(dimensions))
+        measurement = measure(session, log_source, query, filters, count, compare)
         scopes = _scopes(session, log_source, measurement, dimensions)
     findings = evaluate(assertions, scopes, asserted.needed)
     requests = measurement.now.summary.total.requests
@@ -168,7 +169,7 @@ def _junit_path(text: str | None) -> Path | None:
 
 
 def _scopes(
-    session: Session, source: LogSource, measurement: Measurement, dimensions: Sequence[Dimension]
+    session: Session, source: LogSource, measurement: Measurement[Summary], dimensions: Sequence[Dimension]
 ) -> list[Scope]:
     """Return what the assertions are made of; new errors are read where there is a window before."""
     query, summary = measurement.query, measurement.now.summary
@@ -178,8 +179,10 @@ def _scopes(
         with session.progress():
             if query.status is not None:
                 of_any_status = source.summarise(replace(query, status=None), summary.grouping)
-            before = errors.within(measurement.before.window)
-            new_errors = new_error_groups(source, errors, before, session.templates)
+            earlier = group_errors(source.batches(errors.within(measurement.before.window)), session.templates)
+            groups = group_errors(source.batches(errors), session.templates)
+        new_errors = new_groups(groups, earlier)
+        tell_overflow(session, groups, earlier)
     total = Scope(summary.total, None, new_errors, of_any_status.total.requests)
     if not dimensions:
         return [total]
@@ -222,7 +225,7 @@ def _tell_github(session: Session, outcome: Outcome) -> None:
             session.notice(f"GITHUB_STEP_SUMMARY: {error.strerror} ({summary})")
 
 
-def _tell(session: Session, measurement: Measurement, outcome: Outcome, compare: str | None) -> None:
+def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome, compare: str | None) -> None:
     """Say what the table does not; raises AssertionUnmet."""
     summary, before = measurement.now.summary, measurement.before
     if summary.is_rounded:

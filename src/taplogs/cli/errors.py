@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Annotated, Any
 
 import typer
@@ -10,29 +11,25 @@ from msgspec.structs import replace
 
 from taplogs.cli.again import rest_command, without_options
 from taplogs.cli.command import build_command
-from taplogs.cli.help import with_compared_window
+from taplogs.cli.comparison import with_compared_window
 from taplogs.cli.listing import Listing
-from taplogs.cli.measuring import asked_for, resolve_windows
+from taplogs.cli.measuring import asked_for, measure, tell_overflow
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.session import Session
-from taplogs.core.buckets import covered
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.core.error_comparison import SORTS, compared_groups, ranked_groups, sorted_groups
-from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, OTHER, ErrorKey, error_key, group_errors, only_errors
+from taplogs.core.error_comparison import SORTS
+from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, ErrorGroups, error_key, group_errors, only_errors
+from taplogs.core.error_report import ErrorReport
 from taplogs.core.query import LogQuery
+from taplogs.core.ranking import sort_named
 from taplogs.errors import GroupNotFound, UsageError
 from taplogs.output.curl import shell_word
-from taplogs.output.error_report import (
-    COMPARED_MEMBERS,
-    RECORD_MEMBERS,
-    ErrorBlocks,
-    ErrorReport,
-    error_document,
-    error_records,
-)
+from taplogs.output.error_blocks import ErrorBlocks
+from taplogs.output.error_records import error_document, error_members, error_records
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
 from taplogs.output.records import report_format, write_records
+from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
 
 _EPILOG = """\b
@@ -53,12 +50,11 @@ Examples:
   taplogs errors --since 1d --compare
   taplogs errors --status 5xx --client-id acme-careers --top 5
   taplogs errors 3f9a1c20 --since 1d        the entries of a group
-  taplogs errors --since today -o json | jq '.groups[] | {group, count, message}'
+  taplogs errors --since today -o json | jq '.groups[] | {group, requests, message}'
 """
 
 _TOP = 20
 _PANEL = "Output"
-_LEAST_PREFIX = 4
 
 
 def show_errors(
@@ -108,10 +104,17 @@ def show_errors(
         return
     order = _order(sort, compare)
     format_name = report_format(output.output, session.output.screen)
-    report, query = _read_groups(session, query, filters, compare, order)
-    _write_groups(session, report, format_name, top)
+    with session.source() as log_source:
+        measurement = measure(
+            session, log_source, query, filters, lambda query: _grouped(session, log_source, query), compare
+        )
+    now, before = measurement.now, measurement.before
+    top = _TOP if top is None and format_name == "table" else top
+    earlier = (before.summary, before.window) if before else ()
+    report = ErrorReport(now.summary, now.window, *earlier, order=order, top=top)
+    _write_groups(session, report, format_name)
     if report.groups.total == 0:
-        session.tell_empty(query, fail_on_empty)
+        session.tell_empty(measurement.query, fail_on_empty)
 
 
 def _refuse(about: str, instead: str, options: dict[str, object]) -> None:
@@ -121,48 +124,31 @@ def _refuse(about: str, instead: str, options: dict[str, object]) -> None:
 
 
 def _order(sort: str | None, compare: str | None) -> str:
-    if sort is not None and sort not in SORTS:
-        raise UsageError(f"--sort {sort!r} is not an order", f"accepted: {', '.join(SORTS)}")
-    if sort == "change" and compare is None:
+    order = sort_named(sort, SORTS) if sort is not None else "change" if compare else "count"
+    if order == "change" and compare is None:
         raise UsageError("--sort change needs an earlier window", "add --compare")
-    return sort or ("change" if compare else "count")
+    return order
 
 
-def _read_groups(
-    session: Session, query: LogQuery, filters: FilterOptions, compare: str | None, order: str
-) -> tuple[ErrorReport, LogQuery]:
-    """Return the groups of the window of `filters`, beside those that `compare` names, and the query resolved."""
-    templates = session.templates
-    with session.source() as log_source:
-        windows = resolve_windows(session, log_source, query, filters, compare)
-        query, earlier_window = windows.query, windows.earlier
-        with session.progress():
-            groups = group_errors(log_source.batches(query), templates)
-            window = covered(query.window, groups.timeline, windows.now)
-            if earlier_window is None:
-                return ErrorReport(sorted_groups(ranked_groups(groups), order), groups, window), query
-            earlier = group_errors(log_source.batches(query.within(earlier_window)), templates)
-    ranked = compared_groups(groups, earlier, window.length / earlier_window.length)
-    return ErrorReport(sorted_groups(ranked, order), groups, window, earlier, earlier_window), query
-
-
-def _write_groups(session: Session, report: ErrorReport, format_name: str, top: int | None) -> None:
-    report = replace(report, top=_TOP if top is None and format_name == "table" else top)
+def _write_groups(session: Session, report: ErrorReport, format_name: str) -> None:
     if format_name != "table":
-        members = RECORD_MEMBERS if report.earlier is None else COMPARED_MEMBERS
-        write_records(format_name, error_document(report), error_records(report), session.output, members)
-    elif report.ranked:
+        records = error_records(report)
+        write_records(format_name, error_document(report, records), records, session.output, error_members(report))
+    elif report.shown:
         session.output.write_lines(ErrorBlocks(report, session.output.screen, session.zone).lines())
         session.output.flush()
-    if any(groups.overflowed for groups in (report.groups, report.earlier) if groups):
-        session.notice(f"more than {MOST_GROUPS:,} kinds of errors; those beyond are counted together as {OTHER}")
-    if hidden := len(report.ranked) - len(report.shown):
-        session.notice(f"{hidden:,} more {'groups' if hidden > 1 else 'group'}. All of them:")
+    tell_overflow(session, *filter(None, (report.groups, report.earlier)))
+    if report.hidden:
+        session.notice(f"{counted(report.hidden, 'more group')}. All of them:")
         session.suggest(_command(session, ("--top",), ["--top", "0"]))
-    if format_name == "table" and report.ranked and session.messages and session.messages.screen.is_terminal:
+    listable = [item.group.key.hash for item in report.shown if item.count and not item.group.key.is_other]
+    if format_name == "table" and listable and session.messages and session.messages.screen.is_terminal:
         session.notice("The entries of a group:")
-        name = report.ranked[0].group.key.hash
-        session.suggest(_command(session, ("--top", "--sort", "--compare", "--output", "-o"), [], name))
+        session.suggest(_command(session, ("--top", "--sort", "--compare", "--output", "-o"), [], listable[0]))
+
+
+def _grouped(session: Session, source: LogSource, query: LogQuery) -> ErrorGroups:
+    return group_errors(source.batches(query), session.templates)
 
 
 def _command(session: Session, without: Sequence[str], more: Sequence[str], *names: str) -> str:
@@ -173,13 +159,13 @@ def _command(session: Session, without: Sequence[str], more: Sequence[str], *nam
 
 def _list_group(session: Session, query: LogQuery, filters: FilterOptions, output: OutputOptions, group: str) -> None:
     """List the entries of one group, newest first."""
-    prefix = _hash_prefix(group)
+    name = group.lower()
+    _refuse_other_than_hash(name)
     format_name = output.format_for(session.output.screen)
     shows_payloads(format_name, output.columns)  # wrong columns are told before a key is looked for
     limit = session.settings.get("limit") or None
     with session.source() as log_source:
         query = session.resolve(query, filters, log_source)
-        name = prefix if len(prefix) == HASH_LENGTH else _whole_hash(session, query, log_source, prefix)
         listing = Listing(replace(query, limit=limit))
         found = _members(log_source.batches(query), name, session.templates, limit)
         batches = session.with_progress(listing.shown(found))
@@ -188,54 +174,27 @@ def _list_group(session: Session, query: LogQuery, filters: FilterOptions, outpu
         session.notice(f"{listing.count:,} shown, there are more. The next ones:")
         session.suggest(rest_command(session.runtime.arguments, query, listing))
     if listing.count == 0:
-        raise _no_group(group)
+        hint = "'taplogs errors' with the same options shows the groups there are"
+        raise GroupNotFound(f"no error group {group} in this window", hint)
 
 
-def _hash_prefix(group: str) -> str:
-    prefix = group.lower()
-    if not re.fullmatch(f"[0-9a-f]{{{_LEAST_PREFIX},{HASH_LENGTH}}}", prefix):
+def _refuse_other_than_hash(group: str) -> None:
+    if not re.fullmatch(f"[0-9a-f]{{{HASH_LENGTH}}}", group):
         raise UsageError(
             f"{group!r} is not the hash of a group",
-            f"'taplogs errors' shows the hashes: {HASH_LENGTH} hexadecimal digits, of which {_LEAST_PREFIX} may do",
+            f"give all {HASH_LENGTH} hexadecimal digits that 'taplogs errors' shows before a group",
         )
-    return prefix
-
-
-def _no_group(group: str) -> GroupNotFound:
-    return GroupNotFound(
-        f"no error group {group} in this window", "'taplogs errors' with the same options shows the groups there are"
-    )
-
-
-def _whole_hash(session: Session, query: LogQuery, source: LogSource, prefix: str) -> str:
-    """Return the hash that begins with `prefix`; raises GroupNotFound for none, UsageError for several."""
-    with session.progress():
-        groups = group_errors(source.batches(query), session.templates).groups
-    hashes = sorted({group.key.hash for group in groups if group.key.hash.startswith(prefix)})
-    if not hashes:
-        raise _no_group(prefix)
-    if len(hashes) > 1:
-        raise UsageError(f"{prefix} is the beginning of several groups: {', '.join(hashes)}", "give one of them")
-    return hashes[0]
 
 
 def _members(
     batches: Iterable[list[LogEntry]], name: str, templates: EndpointTemplates, limit: int | None
 ) -> Iterator[list[LogEntry]]:
     """Yield the entries of a group, up to one beyond the limit: it tells that there are more."""
-    keys: dict[ErrorKey, bool] = {}
+    hash_of = lru_cache(MOST_GROUPS)(lambda key: key.hash)
     left = sys.maxsize if limit is None else limit + 1
     for batch in batches:
-        members = []
-        for entry in batch:
-            key = error_key(entry, templates)
-            if key not in keys:
-                if len(keys) >= MOST_GROUPS:
-                    keys.clear()
-                keys[key] = key.hash == name
-            if keys[key]:
-                members.append(entry)
-        yield members[:left]
+        members = [entry for entry in batch if hash_of(error_key(entry, templates)) == name][:left]
+        yield members
         left -= len(members)
         if left <= 0:
             return

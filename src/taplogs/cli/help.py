@@ -16,6 +16,8 @@ class GroupedHelpCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments; --compare, where the command has it, may stand without a value."""
         if any("--compare" in parameter.opts for parameter in self.params):
+            from taplogs.cli.comparison import with_compared_window
+
             args = with_compared_window(args)
         rest: list[str] = super().parse_args(ctx, args)
         return rest
@@ -45,14 +47,3 @@ def _section_of(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
         return "Arguments"
     return getattr(parameter, "rich_help_panel", None) or _OPTIONS
-
-
-def with_compared_window(arguments: list[str]) -> list[str]:
-    """Return the arguments with the window before as the value of each --compare that has none: no `A..B` follows."""
-    from taplogs.core.comparison import BEFORE
-
-    given: list[str] = []
-    for position, argument in enumerate(arguments):
-        following = arguments[position + 1] if position + 1 < len(arguments) else ""
-        given.append(f"--compare={BEFORE}" if argument == "--compare" and ".." not in following else argument)
-    return given

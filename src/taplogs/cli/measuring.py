@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,26 +12,37 @@ from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.buckets import covered
 from taplogs.core.comparison import compared_window
+from taplogs.core.error_groups import MOST_GROUPS, OTHER, ErrorGroups
 from taplogs.core.query import LogQuery
 from taplogs.core.stats import Grouping, Summary
+from taplogs.core.timeline import Timeline
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import ceil_to_millisecond
 from taplogs.sources.protocol import LogSource
 
 
-class Measured(Struct, frozen=True):
+class HasTimeline(Protocol):
+    """What is counted of a window: it knows when its entries were."""
+
+    timeline: Timeline[int]
+
+
+Counted = TypeVar("Counted", bound=HasTimeline)
+
+
+class Measured(Struct, Generic[Counted], frozen=True):
     """The entries of a window, counted; `window` has two bounds."""
 
-    summary: Summary
+    summary: Counted
     window: Window
 
 
-class Measurement(Struct, frozen=True):
+class Measurement(Struct, Generic[Counted], frozen=True):
     """What was asked for, and what it is compared with where it is; `query` is resolved."""
 
     query: LogQuery
-    now: Measured
-    before: Measured | None = None
+    now: Measured[Counted]
+    before: Measured[Counted] | None = None
 
 
 def asked_for(session: Session, filters: FilterOptions, compare: str | None) -> LogQuery:
@@ -50,39 +62,35 @@ def measure(
     source: LogSource,
     query: LogQuery,
     filters: FilterOptions,
-    grouping: Grouping,
+    count: Callable[[LogQuery], Counted],
     compare: str | None = None,
-) -> Measurement:
-    """Count the entries of `query` within the window of `filters`, and those of the one that `compare` names."""
-    windows = resolve_windows(session, source, query, filters, compare)
-    query = windows.query
-    if query.window.since is None:  # where it begins is known from its entries alone
-        grouping = replace(grouping, timeline=True)
-    with session.progress():
-        summary = source.summarise(query, grouping)
-        now = Measured(summary, covered(query.window, summary.timeline, windows.now))
-        if windows.earlier is None:
-            return Measurement(query, now)
-        before = source.summarise(query.within(windows.earlier), grouping)
-    return Measurement(query, now, Measured(before, windows.earlier))
+) -> Measurement[Counted]:
+    """Count the entries of `query` within the window of `filters`, and those of the one that `compare` names.
 
-
-class Windows(Struct, frozen=True):
-    """A query over its window, the window to compare with, and the one moment that both take for now."""
-
-    query: LogQuery
-    now: datetime
-    earlier: Window | None = None
-
-
-def resolve_windows(
-    session: Session, source: LogSource, query: LogQuery, filters: FilterOptions, compare: str | None
-) -> Windows:
-    """Return the windows that `filters` and `compare` name. One with a start but no end, or compared, ends now."""
+    Both windows take one moment for now; one with a start but no end, or compared, ends then.
+    """
     now = ceil_to_millisecond(source.now())
     query = session.resolve_at(query, filters, now)
     window = query.window
     if window.until is None and (compare is not None or (window.since is not None and window.since < now)):
         query = query.within(replace(window, until=now))
     earlier = None if compare is None else compared_window(compare, query.window, now=now, zone=session.zone)
-    return Windows(query, now, earlier)
+    with session.progress():
+        summary = count(query)
+        measured = Measured(summary, covered(query.window, summary.timeline, now))
+        if earlier is None:
+            return Measurement(query, measured)
+        return Measurement(query, measured, Measured(count(query.within(earlier)), earlier))
+
+
+def summarised(source: LogSource, grouping: Grouping) -> Callable[[LogQuery], Summary]:
+    """Return what counts entries by `grouping`; over time as well where only they tell when the window begins."""
+    return lambda query: source.summarise(
+        query, replace(grouping, timeline=grouping.timeline or query.window.since is None)
+    )
+
+
+def tell_overflow(session: Session, *groups: ErrorGroups) -> None:
+    """Say where there were more groups of errors than are told apart."""
+    if any(item.overflowed for item in groups):
+        session.notice(f"more than {MOST_GROUPS:,} groups of errors; those beyond are counted together as {OTHER}")

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from taplogs.cli.command import build_command
-from taplogs.cli.measuring import Measurement, asked_for, measure
+from taplogs.cli.measuring import Measurement, asked_for, measure, summarised
 from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, ReportFormat, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named, endpoint_dimension
 from taplogs.core.ranking import SORTS, Ranked, compared, ranked, slowest, sort_for
-from taplogs.core.stats import Figures, Grouping
+from taplogs.core.stats import Figures, Grouping, Summary
 from taplogs.errors import UsageError
 from taplogs.output.records import report_format, write_records
 
@@ -73,7 +73,7 @@ def show_stats(
     query = asked_for(session, filters, compare)
     grouping = Grouping(dimensions or (endpoint_dimension(session.templates),), timeline=not dimensions)
     with session.source() as log_source:
-        measurement = measure(session, log_source, query, filters, grouping, compare)
+        measurement = measure(session, log_source, query, filters, summarised(log_source, grouping), compare)
     rows = _ranked(measurement, order) if dimensions else []
     shown = _top(rows, _ROWS if top is None and format_name == "table" else top or len(rows), order, dimensions)
     if format_name == "table":
@@ -84,7 +84,7 @@ def show_stats(
     _tell(session, measurement, len(rows) - len(shown), fail_on_empty=fail_on_empty)
 
 
-def _ranked(measurement: Measurement, order: str) -> list[Ranked]:
+def _ranked(measurement: Measurement[Summary], order: str) -> list[Ranked]:
     groups = measurement.now.summary.groups()
     if measurement.before is None:
         return ranked(groups, order)
@@ -98,7 +98,9 @@ def _top(rows: list[Ranked], number: int, order: str, dimensions: Sequence[Dimen
     return rows[-number:] if along_time else rows[:number]
 
 
-def _show(session: Session, measurement: Measurement, rows: Sequence[Ranked], dimensions: Sequence[Dimension]) -> None:
+def _show(
+    session: Session, measurement: Measurement[Summary], rows: Sequence[Ranked], dimensions: Sequence[Dimension]
+) -> None:
     from taplogs.output.stats_view import StatsView
 
     view = StatsView(session.output.screen, session.zone)
@@ -119,7 +121,7 @@ def _show(session: Session, measurement: Measurement, rows: Sequence[Ranked], di
 def _write(
     session: Session,
     format_name: str,
-    measurement: Measurement,
+    measurement: Measurement[Summary],
     rows: Sequence[Ranked],
     dimensions: Sequence[Dimension],
 ) -> None:
@@ -146,7 +148,7 @@ def _write(
     write_records(format_name, document, records, session.output, list(members))
 
 
-def _tell(session: Session, measurement: Measurement, hidden: int, *, fail_on_empty: bool) -> None:
+def _tell(session: Session, measurement: Measurement[Summary], hidden: int, *, fail_on_empty: bool) -> None:
     if hidden:
         session.notice(f"{hidden:,} more groups; --top 0 shows all")
     summary = measurement.now.summary

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from enum import StrEnum
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from msgspec import Struct
 
-from taplogs.core.endpoint import EndpointTemplates
-from taplogs.core.entry import LogEntry
-from taplogs.core.error_groups import ErrorGroup, ErrorGroups, group_errors
-from taplogs.core.query import LogQuery
+from taplogs.core.comparison import Mark
+from taplogs.core.error_groups import ErrorGroup, ErrorGroups
 
 LEAST_DIFFERENCE = 10
 """How many errors more or less than at the earlier rate there are to be for a group to have grown or shrunk."""
 
 LEAST_FACTOR = 2.0
 """How many times the earlier rate is growth; its inverse is shrinking."""
-
-SORTS = ("count", "last", "first", "clients", "change")
-"""The orders of groups: most errors, latest, earliest, most clients; new and grown ones, by how many errors more."""
-
-
-class Mark(StrEnum):
-    """What became of a group between two windows."""
-
-    NEW = "new"
-    GROWN = "grown"
-    SHRUNK = "shrunk"
-    VANISHED = "vanished"
 
 
 class RankedGroup(Struct, frozen=True):
@@ -47,15 +32,7 @@ class RankedGroup(Struct, frozen=True):
     @property
     def change(self) -> float | None:
         """By which part of itself the rate has changed: 1.0 is twice as many, -1.0 none any more; None if unknown."""
-        return (self.count - self.expected) / self.expected if self.before else None
-
-
-class BatchSource(Protocol):
-    """Where entries are read from in batches."""
-
-    def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
-        """Yield the entries that match."""
-        ...
+        return self.count / self.expected - 1 if self.before else None
 
 
 def ranked_groups(groups: ErrorGroups) -> list[RankedGroup]:
@@ -89,30 +66,26 @@ def _mark(count: int, before: int, expected: float) -> Mark | None:
     return None
 
 
+_KEYS: dict[str, Callable[[RankedGroup], Any]] = {
+    "count": lambda item: item.count,
+    "last": lambda item: item.group.last,
+    "first": lambda item: item.group.first,
+    "clients": lambda item: len(item.group.clients),
+    "change": lambda item: (item.mark in (Mark.NEW, Mark.GROWN), abs(item.count - item.expected)),
+}
+SORTS = tuple(_KEYS)
+"""The orders of groups: most errors, latest, earliest, most clients; new and grown ones, by how many errors more."""
+
+
 def sorted_groups(ranked: Sequence[RankedGroup], order: str) -> list[RankedGroup]:
     """Return groups in one of `SORTS`; the ones that have vanished come last."""
     result = sorted(ranked, key=lambda item: item.group.key)
     result.sort(key=lambda item: (item.count, item.group.last), reverse=True)
-    if order == "first":
-        result.sort(key=lambda item: item.group.first)
-    elif order == "last":
-        result.sort(key=lambda item: item.group.last, reverse=True)
-    elif order == "clients":
-        result.sort(key=lambda item: len(item.group.clients), reverse=True)
-    elif order == "change":
-        result.sort(key=lambda item: abs(item.count - item.expected), reverse=True)
-        result.sort(key=lambda item: item.mark not in (Mark.NEW, Mark.GROWN))
+    result.sort(key=_KEYS[order], reverse=order != "first")
     return sorted(result, key=lambda item: item.mark is Mark.VANISHED)
 
 
-def new_error_groups(
-    source: BatchSource, query: LogQuery, earlier: LogQuery, templates: EndpointTemplates
-) -> list[ErrorGroup]:
-    """Return the groups of errors among the entries of `query` that `earlier` has none of, the most errors first.
-
-    Both queries are newest first, without a limit, and ask for payloads.
-    """
-    before = group_errors(source.batches(earlier), templates)
-    groups = group_errors(source.batches(query), templates)
-    new = [item for item in compared_groups(groups, before, 1.0) if item.mark is Mark.NEW]
+def new_groups(groups: ErrorGroups, earlier: ErrorGroups) -> list[ErrorGroup]:
+    """Return the groups of a window that an earlier one has none of, the most errors first."""
+    new = [item for item in compared_groups(groups, earlier, 1.0) if item.mark is Mark.NEW]
     return [item.group for item in sorted_groups(new, "count")]

@@ -60,11 +60,28 @@ class ErrorKey(NamedTuple):
             digest.update(b"%d:%s" % (len(text), text))
         return digest.hexdigest()
 
+    @property
+    def is_other(self) -> bool:
+        """Whether this is what was beyond the bounds: no entry alone has this key."""
+        return self == _other_key(self.status)
+
+
+class Client(NamedTuple):
+    """Who sent requests: a client by its id, or where it has none by its address."""
+
+    client_id: str | None
+    ip_address: str | None
+
+    @property
+    def name(self) -> str:
+        """The one of them that there is."""
+        return self.client_id or self.ip_address or ""
+
 
 class Storm(NamedTuple):
     """A client that sent the same request again and again; times are canonical, `example_id` is of the newest entry."""
 
-    client: str
+    client: Client
     requests: int
     first: str
     last: str
@@ -79,9 +96,8 @@ class Storm(NamedTuple):
 class ErrorGroup(Struct):
     """Errors that are the same. `first` and `last` are canonical times, `example_ids` those of the newest entries.
 
-    `clients`: how many entries each client caused, by its id, or by its address where it has none. `more_clients`:
-    there were more clients than are told apart. `storms` are the largest of `storm_count`, of which all together had
-    `storm_requests`.
+    `clients`: how many entries each client caused. `more_clients`: there were more clients than are told apart.
+    `storms` are the largest of `storm_count`, of which all together had `storm_requests`.
     """
 
     key: ErrorKey
@@ -89,19 +105,23 @@ class ErrorGroup(Struct):
     first: str
     last: str
     count: int = 0
-    clients: dict[str, int] = {}
+    clients: dict[Client, int] = {}
     more_clients: bool = False
     example_ids: list[str] = []
     storms: list[Storm] = []
     storm_count: int = 0
     storm_requests: int = 0
 
+    def top_clients(self, number: int) -> list[tuple[Client, int]]:
+        """Return the most affected clients, each with how many entries it caused."""
+        return sorted(self.clients.items(), key=lambda item: (-item[1], item[0].name))[:number]
+
 
 class _Burst(Struct):
     """A request that is being repeated, from its newest entry back to the oldest so far."""
 
     group: ErrorGroup
-    client: str
+    client: Client
     example_id: str
     last: str
     first: str
@@ -116,7 +136,7 @@ class ErrorGroups:
         """`templates` say which URLs are of the same endpoint."""
         self.total = 0
         self.overflowed = False
-        """Whether there were more kinds of errors than are told apart."""
+        """Whether there were more groups than are told apart."""
         self.timeline: Timeline[int] = Timeline(_MOST_MOMENTS)
         """When there were errors, by the number of their group."""
         self._groups: dict[ErrorKey, ErrorGroup] = {}
@@ -142,7 +162,7 @@ class ErrorGroups:
         for entry in entries:
             if _FIRST_ERROR <= entry.status_code <= _LAST_ERROR:
                 group = self._group_of(entry)
-                client = entry.client_id or entry.ip_address or ""
+                client = _client_of(entry)
                 self._count(group, entry, client)
                 if client:
                     self._follow(group, entry, client)
@@ -165,14 +185,14 @@ class ErrorGroups:
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 self.overflowed = True
-                key = ErrorKey("*", "*", entry.status_code, "", OTHER)
+                key = _other_key(entry.status_code)
                 group = self._groups.get(key)
             if group is None:
                 group = ErrorGroup(key, len(self._groups), entry.timestamp, entry.timestamp)
                 self._groups[key] = group
         return group
 
-    def _count(self, group: ErrorGroup, entry: LogEntry, client: str) -> None:
+    def _count(self, group: ErrorGroup, entry: LogEntry, client: Client | None) -> None:
         group.count += 1
         group.first = entry.timestamp
         if len(group.example_ids) < _EXAMPLES:
@@ -187,7 +207,7 @@ class ErrorGroups:
         else:
             group.more_clients = True
 
-    def _follow(self, group: ErrorGroup, entry: LogEntry, client: str) -> None:
+    def _follow(self, group: ErrorGroup, entry: LogEntry, client: Client) -> None:
         seconds = self._seconds(entry.timestamp)
         request = hash((group.number, client, entry.request_url, bytes(entry.request_payload)))
         burst = self._bursts.get(request)
@@ -226,6 +246,16 @@ class ErrorGroups:
         if minute != self._minute:
             self._minute, self._minute_seconds = minute, parse_timestamp(f"{minute}:00Z").timestamp()
         return self._minute_seconds + float(timestamp[17:23])
+
+
+def _client_of(entry: LogEntry) -> Client | None:
+    if entry.client_id:
+        return Client(entry.client_id, None)
+    return Client(None, entry.ip_address) if entry.ip_address else None
+
+
+def _other_key(status: int) -> ErrorKey:
+    return ErrorKey("*", "*", status, "", OTHER)
 
 
 def error_key(entry: LogEntry, templates: EndpointTemplates) -> ErrorKey:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
+from taplogs.core.comparison import Mark
 from taplogs.core.dimensions import Dimension, Group, in_order
 from taplogs.core.stats import Figures
 from taplogs.errors import UsageError
@@ -36,19 +37,24 @@ class Ranked(Struct, frozen=True):
     before: Figures | None = None
 
     @property
-    def mark(self) -> str:
-        """`new`, `vanished`, or nothing."""
-        if self.before is None:
-            return ""
-        return "" if self.before.requests and self.figures.requests else "new" if self.figures.requests else "vanished"
+    def mark(self) -> Mark | None:
+        """Whether the group is new or has vanished."""
+        if self.before is None or (self.before.requests and self.figures.requests):
+            return None
+        return Mark.NEW if self.figures.requests else Mark.VANISHED
 
 
 def sort_for(text: str | None, dimensions: Sequence[Dimension], *, is_comparison: bool) -> str:
     """Return how to sort: as `text` says, else time along time, the rest by count; raises UsageError."""
     if text is None:
         return _KEY if all(dimension.is_time for dimension in dimensions) and not is_comparison else "count"
-    if text.lower() not in SORTS:
-        raise UsageError(f"--sort {text!r} is not understood", f"accepted: {', '.join(SORTS)}")
+    return sort_named(text, SORTS)
+
+
+def sort_named(text: str, accepted: Sequence[str]) -> str:
+    """Return the one of the accepted orders that `text` names; raises UsageError."""
+    if text.lower() not in accepted:
+        raise UsageError(f"--sort {text!r} is not understood", f"accepted: {', '.join(accepted)}")
     return text.lower()
 
 

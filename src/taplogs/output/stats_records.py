@@ -83,7 +83,7 @@ def group_records(
         record["share"] = row.figures.requests / total.requests if total.requests else None
         record |= total_record(row.figures, window, row.before, earlier)
         if row.before is not None:
-            record["mark"] = row.mark or None
+            record["mark"] = row.mark
         records.append(record)
     return records
 

@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from msgspec import Struct
 
+from taplogs.core.comparison import Mark
 from taplogs.core.dimensions import Dimension
 from taplogs.core.histogram import histogram
 from taplogs.core.ranking import Ranked
@@ -20,10 +21,12 @@ from taplogs.output.stats_records import minutes_of
 from taplogs.output.table import shorten, show_latency, text_width
 from taplogs.output.terminal import Screen
 from taplogs.output.time_chart import time_chart
+from taplogs.output.wording import percent, signed_percent
 
 _WIDTH_IN_A_PIPE = 100
 _WIDEST = 140
 _MOST_BAR = 40
+_MARK_STYLES = {None: "", Mark.NEW: STATUS_STYLES[4], Mark.VANISHED: STATUS_STYLES[3]}
 _NAMES = 13
 
 
@@ -140,21 +143,10 @@ class _Compared(Struct, frozen=True):
         if now is None or then is None or (not self.is_ratio and not then):
             return Cell("-")
         difference = now - then
-        text = f"{difference * 100:+.1f} points" if self.is_ratio else _signed_percent(difference / then)
+        text = f"{difference * 100:+.1f} points" if self.is_ratio else signed_percent(difference / then)
         worse = self.more_is_worse and difference > 0
         better = self.more_is_worse and difference < 0
         return Cell(text, STATUS_STYLES[5] if worse else STATUS_STYLES[2] if better else "")
-
-
-def percent(ratio: float | None) -> str:
-    """Return a share as people read it; `-` unknown, and nothing above zero is shown as zero."""
-    if ratio is None:
-        return "-"
-    if 0 < ratio < 0.0005:
-        return "<0.1 %"
-    if 0.9995 <= ratio < 1:
-        return ">99.9 %"
-    return f"{ratio * 100:.1f} %"
 
 
 def _milliseconds(value: float) -> str:
@@ -178,11 +170,11 @@ _COMPARED = (
 def _compared_cells(row: Ranked, minutes: float, minutes_before: float) -> list[Cell]:
     figures, before = row.figures, row.before or Figures()
     rate, was = figures.requests / minutes, before.requests / minutes_before
-    style = {"new": STATUS_STYLES[4], "vanished": STATUS_STYLES[3]}.get(row.mark, "")
+    style = _MARK_STYLES[row.mark]
     return [
         Cell(f"{figures.requests:,}"),
         Cell(f"{before.requests:,}"),
-        Cell(row.mark or _signed_percent(rate / was - 1), style),
+        Cell(row.mark or signed_percent(rate / was - 1), style),
         Cell(percent(figures.error_rate), _error_style(figures)),
         Cell(percent(before.error_rate)),
         Cell(show_latency(figures.percentile(95))),
@@ -213,10 +205,6 @@ def _error_style(figures: Figures) -> str:
 
 def _shown(value: float | None, show: Callable[[float], str]) -> str:
     return "-" if value is None else show(value)
-
-
-def _signed_percent(ratio: float) -> str:
-    return f"{ratio * 100:+.1f} %" if abs(ratio) < 10 else f"x{ratio + 1:,.0f}"
 
 
 def _number(value: float) -> str:
