@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from taplogs.core.endpoint import ID_SEGMENT
 
@@ -55,11 +54,6 @@ def fold_message(text: str) -> str:
     list of the same kind, the first one is kept.
     Only the first 1,000 characters are looked at. Folding a folded message changes nothing.
     """
-    return _fold_message(text[: _LOOKED_AT + 1])
-
-
-@lru_cache(maxsize=4096)
-def _fold_message(text: str) -> str:
     folded = _folded(" ".join(text[:_LOOKED_AT].split()))
     return _shortened(folded) if len(text) > _LOOKED_AT or len(folded) > LONGEST_MESSAGE else folded
 
