@@ -16,6 +16,7 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import IntEnum
 
 
@@ -104,3 +105,11 @@ class RateLimited(BackendError):
     """The backend limits the rate, and waiting longer is not allowed."""
 
     code = "rate_limited"
+
+
+def chosen(option: str, text: str, names: Collection[str]) -> str:
+    """Return the one of `names`, in small letters, that is `text` in any case; raises UsageError."""
+    name = text.lower()
+    if name not in names:
+        raise UsageError(f"{option} {text!r} is not understood", f"accepted: {', '.join(names)}")
+    return name

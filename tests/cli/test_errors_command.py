@@ -245,7 +245,7 @@ def test_filters_order_and_number(taplogs: Command, logs: Backend, arguments: li
         (["--compare"], "--compare needs a window that begins somewhere"),
         (["--compare", "--since", "+1h"], "--compare needs a window that has begun"),
         (["--compare", "1d..2d"], "--compare '1d..2d':"),
-        (["-o", "yaml"], "--output 'yaml' is not a format"),
+        (["-o", "yaml"], "--output 'yaml' is not understood"),
         (["--limit", "5"], "--limit is about the entries of a group"),
         (["--columns", "id"], "--columns is about the entries of a group"),
         (["xyz"], "'xyz' is not the hash of a group"),

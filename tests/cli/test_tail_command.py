@@ -216,7 +216,7 @@ def test_an_end_that_is_past_by_the_clock_of_the_backend_is_refused(taplogs: Com
         (["-n", "-1"], "-1"),
         (["-n", "x"], "'x'"),
         (["--max", "0"], "0"),
-        (["-o", "xml"], "--output 'xml' is not a format"),
+        (["-o", "xml"], "--output 'xml' is not understood"),
         (["--columns", "nonsense"], "nonsense"),
         (["--since", "2x"], "+10m"),
         (["--since", "+2m", "--until", "+1m"], "is not before"),

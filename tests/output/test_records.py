@@ -125,17 +125,18 @@ def test_without_records_a_format_is_still_itself(form: str, expected: bytes) ->
         ("table", PIPE, "table"),
         ("json", TERMINAL, "json"),
         ("csv", PIPE, "csv"),
+        ("JSON", PIPE, "json"),
     ],
 )
 def test_a_report_is_a_table_on_a_terminal_and_lines_in_a_pipe(name: str | None, screen: Screen, expected: str) -> None:
     assert report_format(name, screen) == expected
 
 
-@pytest.mark.parametrize("name", ["", "xml", "JSON", "har"])
+@pytest.mark.parametrize("name", ["", "xml", "jso", "har"])
 def test_another_format_is_wrong_usage(name: str) -> None:
     with pytest.raises(UsageError) as refused:
         report_format(name, PIPE)
     assert (refused.value.message, refused.value.hint) == (
-        f"--output {name!r} is not a format",
+        f"--output {name!r} is not understood",
         "accepted: table, json, jsonl, csv",
     )

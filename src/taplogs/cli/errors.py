@@ -22,8 +22,7 @@ from taplogs.core.error_comparison import SORTS
 from taplogs.core.error_groups import HASH_LENGTH, MOST_GROUPS, ErrorGroups, error_key, group_errors, only_errors
 from taplogs.core.error_report import ErrorReport
 from taplogs.core.query import LogQuery
-from taplogs.core.ranking import sort_named
-from taplogs.errors import GroupNotFound, UsageError
+from taplogs.errors import GroupNotFound, UsageError, chosen
 from taplogs.output.curl import shell_word
 from taplogs.output.error_blocks import ErrorBlocks
 from taplogs.output.error_records import error_document, error_members, error_records
@@ -124,7 +123,7 @@ def _refuse(about: str, instead: str, options: dict[str, object]) -> None:
 
 
 def _order(sort: str | None, compare: str | None) -> str:
-    order = sort_named(sort, SORTS) if sort is not None else "change" if compare else "count"
+    order = chosen("--sort", sort, SORTS) if sort is not None else "change" if compare else "count"
     if order == "change" and compare is None:
         raise UsageError("--sort change needs an earlier window", "add --compare")
     return order

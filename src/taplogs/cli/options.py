@@ -22,7 +22,7 @@ from taplogs.core.filters import (
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError
-from taplogs.output.formats import FORMATS
+from taplogs.output.records import report_format
 from taplogs.output.terminal import Screen
 
 Texts = list[str] | None
@@ -161,10 +161,7 @@ class OutputOptions(Struct, frozen=True):
 
     def format_for(self, screen: Screen) -> str:
         """Return the name of the format; raises UsageError for one that does not exist."""
-        name = self.output or ("table" if screen.is_terminal else "jsonl")
-        if name not in FORMATS:
-            raise UsageError(f"--output {name!r} is not a format", f"accepted: {', '.join(FORMATS)}")
-        return name
+        return report_format(self.output, screen)
 
 
 Compare = Annotated[

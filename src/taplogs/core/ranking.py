@@ -9,7 +9,7 @@ from msgspec import Struct
 from taplogs.core.comparison import Mark
 from taplogs.core.dimensions import Dimension, Group, in_order
 from taplogs.core.stats import Figures
-from taplogs.errors import UsageError
+from taplogs.errors import chosen
 
 Measure = Callable[[Figures], float | None]
 
@@ -48,14 +48,7 @@ def sort_for(text: str | None, dimensions: Sequence[Dimension], *, is_comparison
     """Return how to sort: as `text` says, else time along time, the rest by count; raises UsageError."""
     if text is None:
         return _KEY if all(dimension.is_time for dimension in dimensions) and not is_comparison else "count"
-    return sort_named(text, SORTS)
-
-
-def sort_named(text: str, accepted: Sequence[str]) -> str:
-    """Return the one of the accepted orders that `text` names; raises UsageError."""
-    if text.lower() not in accepted:
-        raise UsageError(f"--sort {text!r} is not understood", f"accepted: {', '.join(accepted)}")
-    return text.lower()
+    return chosen("--sort", text, SORTS)
 
 
 def ranked(groups: Mapping[Group, Figures], sort: str) -> list[Ranked]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taplogs.errors import UsageError
+from taplogs.errors import chosen
 from taplogs.output.spreadsheet import csv_cell
 from taplogs.output.terminal import Output, Screen, harmless_json
 
@@ -17,12 +17,10 @@ REPORT_FORMATS = ("table", "json", "jsonl", "csv")
 
 
 def report_format(name: str | None, screen: Screen) -> str:
-    """Return the format of a report: the one named, else a table on a terminal and JSON Lines; raises UsageError."""
+    """Return the format that `name` says, else a table on a terminal and JSON Lines in a pipe; raises UsageError."""
     if name is None:
         return "table" if screen.is_terminal else "jsonl"
-    if name not in REPORT_FORMATS:
-        raise UsageError(f"--output {name!r} is not a format", f"accepted: {', '.join(REPORT_FORMATS)}")
-    return name
+    return chosen("--output", name, REPORT_FORMATS)
 
 
 def write_records(
