@@ -11,12 +11,19 @@ from types import FrameType
 from typing import Self
 
 from taplogs.core.entry import LogEntry
+from taplogs.errors import BackendError, TaplogsError
 
 Batches = Iterator[list[LogEntry]]
 
 
-class TimeIsUp(Exception):
+class TimeIsUp(BackendError):
     """The end of the window came while a source waited for its next try."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the time was up while the backend was away; what it got since then is not shown",
+            "'taplogs list' with --since and --until shows it as soon as the backend is back",
+        )
 
 
 class End:
@@ -26,7 +33,7 @@ class End:
         """`wait` waits so many seconds."""
         self._wait = wait
         self._end: tuple[datetime, Callable[[], datetime]] | None = None
-        self.came_in_outage = False
+        self.failure: TaplogsError | None = None
 
     def set(self, until: datetime | None, now: Callable[[], datetime]) -> None:
         """Have the end be at `until` by the clock `now`; None is no end."""
@@ -47,11 +54,16 @@ class End:
             raise TimeIsUp
 
     def ends(self, batches: Batches) -> Batches:
-        """Yield the batches until TimeIsUp."""
+        """Yield the batches until one fails, so that JSON is closed before `failure` is told."""
+        begun = False
         try:
-            yield from batches
-        except TimeIsUp:
-            self.came_in_outage = True
+            for batch in batches:
+                begun = True
+                yield batch
+        except TaplogsError as error:
+            if not begun:
+                raise
+            self.failure = error
 
 
 class Interruption:

@@ -14,8 +14,8 @@ from taplogs.cli.session import Session
 from taplogs.core.duration import parse_duration
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
-from taplogs.core.timespan import Window
-from taplogs.errors import BackendError, UsageError
+from taplogs.core.timespan import Window, is_relative
+from taplogs.errors import UsageError
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
 from taplogs.output.reader import Reader
 from taplogs.sources.follow import Follower, Pace
@@ -29,6 +29,10 @@ Examples:
 """
 
 _LAST = 10
+_MOST_LAST = 1_000_000
+_MOST_SKEW = timedelta(days=1)
+"""How far the source's clock, which decides, may be behind this machine's."""
+
 _LEAST_INTERVAL = timedelta(milliseconds=100)
 _LEAST_OVERLAP = timedelta(seconds=1)
 
@@ -48,6 +52,7 @@ def tail_entries(
             "-n",
             metavar="N",
             min=0,
+            max=_MOST_LAST,
             help="So many entries first (10; with --since: all).",
             rich_help_panel="Output",
         ),
@@ -76,11 +81,16 @@ def tail_entries(
         parse_duration(overlap, least=_LEAST_OVERLAP, option="--overlap"),
     )
     runtime = session.runtime
-    _window(filters, session, runtime.clock())  # a wrong time is told before a key is looked for
+    window = filters.window(runtime.clock(), session.zone)  # a wrong time is told before a key is looked for
+    leeway = timedelta() if is_relative(filters.until) else _MOST_SKEW
+    _refuse_past(filters, window, runtime.clock() - leeway)
     reader = Reader(runtime.stdout, runtime.sleep)
     end = End(reader.wait)
+    end.set(window.until, runtime.clock)
     with session.source(follow_until=end) as log_source:
-        query = query.within(_window(filters, session, log_source.now()))
+        now = log_source.now()
+        query = query.within(filters.window(now, session.zone))
+        _refuse_past(filters, query.window, now)
         end.set(query.window.until, log_source.now)
         follower = Follower(
             log_source, query, pace, monotonic=runtime.monotonic, sleep=reader.wait, notice=session.notice
@@ -93,22 +103,17 @@ def tail_entries(
             FORMATS[format_name](shown, session.output, Layout(output.columns, session.zone, session.templates))
     if interruption.came:
         raise KeyboardInterrupt
-    if end.came_in_outage:
-        raise BackendError(
-            "the time was up while the backend was away; what it got since then is not shown",
-            "'taplogs list' with --since and --until shows it as soon as the backend is back",
-        )
+    if end.failure:
+        raise end.failure
 
 
-def _window(filters: FilterOptions, session: Session, now: datetime) -> Window:
-    """Return the window, which must end after `now`, if at all; raises UsageError."""
-    window = filters.window(now, session.zone)
+def _refuse_past(filters: FilterOptions, window: Window, now: datetime) -> None:
+    """Raise UsageError for a window that ends before it is followed."""
     if window.until is not None and window.until <= now:
         raise UsageError(
             f"--until {filters.until} ({window.until_text}) is past",
             "an end lies ahead, such as --until +10m; 'taplogs list' shows what was",
         )
-    return window
 
 
 def _followed(follower: Follower, last: int | None, query: LogQuery, session: Session) -> Batches:

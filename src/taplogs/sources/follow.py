@@ -19,7 +19,7 @@ from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
-from taplogs.sources.pages import OtherOrder
+from taplogs.sources.pages import OtherOrder, just_after
 from taplogs.sources.protocol import LogSource
 
 _AHEAD = timedelta(days=366)
@@ -73,17 +73,32 @@ class Follower:
         before = Window(self._query.window.since, self._floor)
         has_before = before.since is None or before.since < self._floor
         if last is None:
-            if has_before:
-                yield from self._oldest_first(before)
+            newest = None
+            for batch in self._oldest_first(before) if has_before else ():
+                newest = batch[-1] if batch else newest
+                yield batch
             yield from self.poll()
+            if not self._seen:
+                self._begin_after(newest)
             return
         # The newer part first: whatever appears in the meantime, the two parts meet at the floor and nowhere overlap.
-        recent = deque((entry for batch in self.poll() for entry in batch), maxlen=last)
+        recent = deque((entry for batch in self.poll() for entry in batch), maxlen=max(last, 1))
         older: list[LogEntry] = []
-        if has_before and len(recent) < last:
-            rest = replace(self._query, window=before, order=Order.NEWEST_FIRST, limit=last - len(recent))
+        if has_before and (len(recent) < last or not recent):
+            rest = replace(self._query, window=before, order=Order.NEWEST_FIRST, limit=max(last - len(recent), 1))
             older = list(self._source.search(rest))
-        yield [*reversed(older), *recent]
+            if not recent:
+                self._begin_after(older[0] if older else None)
+        shown = [*reversed(older), *recent]
+        yield shown[len(shown) - last :] if last < len(shown) else shown
+
+    def _begin_after(self, newest: LogEntry | None) -> None:
+        """Have the floor be no later than just after the newest entry there is: the clock may have been ahead of time.
+
+        Nothing was seen at or above the floor, so it may be lowered as far as nothing was given.
+        """
+        least = self._query.window.since or datetime.min.replace(tzinfo=UTC)
+        self._floor = min(self._floor, just_after(newest.instant) or self._floor if newest else least)
 
     def arriving(self) -> Iterator[list[LogEntry]]:
         """Yield what arrives, until the end of the window; `first` comes before."""
@@ -104,11 +119,13 @@ class Follower:
         for batch in self._oldest_first(Window(start, end)):
             moment = moment or self._began()
             fresh = self._unseen(batch)
-            if len(self._seen) > self._forget_beyond:
-                self._forget(moment)
+            if fresh and len(self._seen) > self._forget_beyond:  # but nothing that this poll has yet to come to
+                self._forget(min(format_timestamp(moment), *(entry.timestamp for entry in batch)))
             if fresh:
                 yield fresh
         self._moment = moment or self._began()
+        if len(self._seen) > self._pace.most_ids:
+            self._forget(format_timestamp(self._moment))
 
     def _began(self) -> datetime:
         """Return when this poll began, by the source's clock as the source's last answer told it."""
@@ -135,17 +152,18 @@ class Follower:
                 return
         yield sorted(self._source.search(query), key=lambda entry: entry.sort_key)
 
-    def _forget(self, moment: datetime) -> None:
-        """Forget the older half of the ids; what is dated after `moment` stays: the floor is never ahead of time."""
+    def _forget(self, position: str) -> None:
+        """Forget the older half of the ids, of what is dated before `position`: the floor never passes it."""
         times = sorted(self._seen.values())
-        cut = min(times[-(self._pace.most_ids // 2)], format_timestamp(moment))
+        cut = min(times[-(self._pace.most_ids // 2)], position)
         self._seen = {name: timestamp for name, timestamp in self._seen.items() if timestamp >= cut}
         self._forget_beyond = max(self._pace.most_ids, 2 * len(self._seen))
         self._floor = max(self._floor, parse_timestamp(cut))
-        if self._floor > moment - self._pace.overlap and not self._is_cut:
+        kept = self._source.now() - self._floor
+        if kept < self._pace.overlap and not self._is_cut:
             self._is_cut = True
             self._notice(
-                f"so many entries arrive that only the last {(moment - self._floor).total_seconds():.1f} s are read "
+                f"so many entries arrive that only the last {kept.total_seconds():.1f} s are read "
                 f"again, not {self._pace.overlap.total_seconds():g} s: what becomes visible later than that is missed"
             )
 
