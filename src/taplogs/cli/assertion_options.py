@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Struct
 from typer import Option
 
+from taplogs.cli.panels import ASSERTIONS
 from taplogs.core.assertions import (
     ERROR_RATE,
     LATENCIES,
@@ -18,36 +19,35 @@ from taplogs.core.assertions import (
 )
 from taplogs.errors import UsageError
 
-PANEL = "Assertions"
-"""The title of these options in the help."""
-
 
 class AssertionOptions(Struct, frozen=True):
     """What is asserted."""
 
     max_error_rate: Annotated[
         str | None,
-        Option("--max-error-rate", metavar="PERCENT", help="The share of 4xx and 5xx: 1%.", rich_help_panel=PANEL),
+        Option("--max-error-rate", metavar="PERCENT", help="The share of 4xx and 5xx: 1%.", rich_help_panel=ASSERTIONS),
     ] = None
     max_server_error_rate: Annotated[
         str | None,
-        Option("--max-server-error-rate", metavar="PERCENT", help="The share of 5xx: 0.1%.", rich_help_panel=PANEL),
+        Option(
+            "--max-server-error-rate", metavar="PERCENT", help="The share of 5xx: 0.1%.", rich_help_panel=ASSERTIONS
+        ),
     ] = None
     max_p50: Annotated[
         str | None,
-        Option("--max-p50", metavar="DURATION", help="The median latency: 800ms, 1.5s.", rich_help_panel=PANEL),
+        Option("--max-p50", metavar="DURATION", help="The median latency: 800ms, 1.5s.", rich_help_panel=ASSERTIONS),
     ] = None
     max_p90: Annotated[
         str | None,
-        Option("--max-p90", metavar="DURATION", help="The 90th percentile.", rich_help_panel=PANEL),
+        Option("--max-p90", metavar="DURATION", help="The 90th percentile.", rich_help_panel=ASSERTIONS),
     ] = None
     max_p95: Annotated[
         str | None,
-        Option("--max-p95", metavar="DURATION", help="The 95th percentile.", rich_help_panel=PANEL),
+        Option("--max-p95", metavar="DURATION", help="The 95th percentile.", rich_help_panel=ASSERTIONS),
     ] = None
     max_p99: Annotated[
         str | None,
-        Option("--max-p99", metavar="DURATION", help="The 99th percentile.", rich_help_panel=PANEL),
+        Option("--max-p99", metavar="DURATION", help="The 99th percentile.", rich_help_panel=ASSERTIONS),
     ] = None
     max_new_errors: Annotated[
         int | None,
@@ -56,7 +56,7 @@ class AssertionOptions(Struct, frozen=True):
             metavar="N",
             min=0,
             help="Groups of errors that the window before, or that of --compare, does not have.",
-            rich_help_panel=PANEL,
+            rich_help_panel=ASSERTIONS,
         ),
     ] = None
     min_requests: Annotated[
@@ -66,7 +66,7 @@ class AssertionOptions(Struct, frozen=True):
             metavar="N",
             min=1,
             help="Fewer requests are too few for any verdict (1).",
-            rich_help_panel=PANEL,
+            rich_help_panel=ASSERTIONS,
         ),
     ] = None
 

@@ -8,11 +8,20 @@ import typer
 from msgspec.structs import replace
 
 from taplogs.cli.again import without_options
-from taplogs.cli.assertion_options import PANEL, AssertionOptions
+from taplogs.cli.assertion_options import AssertionOptions
 from taplogs.cli.command import build_command
 from taplogs.cli.comparison import with_compared_window
-from taplogs.cli.measuring import Measurement, asked_for, measure, summarised, tell_overflow
-from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, SourceOptions
+from taplogs.cli.measuring import Measurement, asked_for, measure, summarised, tell_coarse, tell_overflow
+from taplogs.cli.options import (
+    Compare,
+    DisplayOptions,
+    FilterOptions,
+    SourceOptions,
+    by_option,
+    format_option,
+    top_option,
+)
+from taplogs.cli.panels import ASSERTIONS, OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.assertions import (
     LATENCIES,
@@ -56,7 +65,6 @@ Examples:
   taplogs check --since 1d --max-p99 2s --junit report.xml --github
 """
 
-_PANEL = "Output"
 _TOP = 50
 _FLAGS = ("--github", "--allow-few")
 _OWN_OPTIONS = (*(measure.option for measure in MEASURES), "--by", "--compare", "--top", "--junit", "--output", "-o")
@@ -70,39 +78,22 @@ def check(
     display: DisplayOptions,
     by: Annotated[
         str | None,
-        typer.Option(
-            "--by",
-            metavar="NAMES",
-            help=f"Each assertion for each endpoint, too; or for one or two of {', '.join(DIMENSION_NAMES)}.",
-            rich_help_panel=PANEL,
+        by_option(
+            f"Each assertion for each endpoint, too; or for one or two of {', '.join(DIMENSION_NAMES)}.", ASSERTIONS
         ),
     ] = None,
     compare: Compare = None,
     allow_few: Annotated[
-        bool, typer.Option("--allow-few", help="Too few requests are no failure.", rich_help_panel=PANEL)
+        bool, typer.Option("--allow-few", help="Too few requests are no failure.", rich_help_panel=ASSERTIONS)
     ] = False,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FORMAT",
-            help="table, json, jsonl or csv; a table in a pipe, too.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            "--top", metavar="N", min=0, help=f"So many lines of the table; 0 for all ({_TOP}).", rich_help_panel=_PANEL
-        ),
-    ] = None,
+    output: Annotated[str | None, format_option("a table in a pipe, too")] = None,
+    top: Annotated[int | None, top_option(f"So many lines of the table; 0 for all ({_TOP}).")] = None,
     junit: Annotated[
-        str | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", rich_help_panel=_PANEL)
+        str | None, typer.Option("--junit", metavar="FILE", help="Write a JUnit report.", rich_help_panel=OUTPUT)
     ] = None,
     github: Annotated[
         bool,
-        typer.Option("--github", help="Annotate the run of GitHub Actions, on standard error.", rich_help_panel=_PANEL),
+        typer.Option("--github", help="Annotate the run of GitHub Actions, on standard error.", rich_help_panel=OUTPUT),
     ] = False,
 ) -> None:
     """Check assertions about requests, and exit 3 where one does not hold.
@@ -228,10 +219,7 @@ def _tell_github(session: Session, outcome: Outcome) -> None:
 def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome, compare: str | None) -> None:
     """Say what the table does not; raises AssertionUnmet."""
     summary, before = measurement.now.summary, measurement.before
-    if summary.is_rounded:
-        session.notice("so many different groups and latencies that the latencies are rounded to two digits")
-    if summary.is_merged:
-        session.notice("so many different groups that the smallest are counted as one, (others)")
+    tell_coarse(session, summary)
     if not summary.counts:
         session.tell_empty(measurement.query, is_failure=False)
     if before is not None and not before.summary.counts and measurement.query.status is None:

@@ -14,7 +14,17 @@ from taplogs.cli.command import build_command
 from taplogs.cli.comparison import with_compared_window
 from taplogs.cli.listing import Listing
 from taplogs.cli.measuring import asked_for, measure, tell_overflow
-from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, OutputOptions, SourceOptions
+from taplogs.cli.options import (
+    Compare,
+    DisplayOptions,
+    FailOnEmpty,
+    FilterOptions,
+    OutputOptions,
+    SourceOptions,
+    limit_option,
+    top_option,
+)
+from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
@@ -53,7 +63,6 @@ Examples:
 """
 
 _TOP = 20
-_PANEL = "Output"
 
 
 def show_errors(
@@ -65,30 +74,14 @@ def show_errors(
     group: Annotated[
         str | None, typer.Argument(metavar="[GROUP]", help="List the entries of this group, named by its hash.")
     ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            "--top", metavar="N", min=0, help="So many groups; 0 for all (20 in a table).", rich_help_panel=_PANEL
-        ),
-    ] = None,
+    top: Annotated[int | None, top_option("So many groups; 0 for all (20 in a table).")] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="ORDER", help=f"{', '.join(SORTS)}.", rich_help_panel=_PANEL),
+        typer.Option("--sort", metavar="ORDER", help=f"{', '.join(SORTS)}.", rich_help_panel=OUTPUT),
     ] = None,
     compare: Compare = None,
-    limit: Annotated[
-        str | None,
-        typer.Option(
-            "--limit",
-            "-n",
-            metavar="N",
-            help="Of a group at most so many entries; 0 for all (50).",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    fail_on_empty: Annotated[
-        bool, typer.Option("--fail-on-empty", help="Exit 3 where there are no errors.", rich_help_panel=_PANEL)
-    ] = False,
+    limit: Annotated[str | None, limit_option("Of a group at most so many entries; 0 for all (50).")] = None,
+    fail_on_empty: FailOnEmpty = False,
 ) -> None:
     """Group repeated errors, with how often, since when and for whom."""
     session = Session(context.obj, source, display, limit=limit)

@@ -6,8 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-_OPTIONS = "Options"
-_ORDER = ("Arguments", "Assertions", "Filters", "Output", "Source", "Display", _OPTIONS)
+from taplogs.cli.panels import ARGUMENTS, ORDER, OTHER
 
 
 class GroupedHelpCommand(TyperCommand):
@@ -29,7 +28,7 @@ class GroupedHelpCommand(TyperCommand):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 sections.setdefault(_section_of(parameter), []).append(record)
-        for title in sorted(sections, key=_ORDER.index):
+        for title in sorted(sections, key=ORDER.index):
             with formatter.section(title):
                 formatter.write_dl(sections[title], col_max=28)
 
@@ -45,5 +44,5 @@ class HelpfulGroup(TyperGroup):
 
 def _section_of(parameter: Any) -> str:
     if parameter.param_type_name == "argument":
-        return "Arguments"
-    return getattr(parameter, "rich_help_panel", None) or _OPTIONS
+        return ARGUMENTS
+    return getattr(parameter, "rich_help_panel", None) or OTHER

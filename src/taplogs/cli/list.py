@@ -8,7 +8,15 @@ from msgspec.structs import replace
 from taplogs.cli.again import rest_command
 from taplogs.cli.command import build_command
 from taplogs.cli.listing import Listing
-from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
+from taplogs.cli.options import (
+    DisplayOptions,
+    FailOnEmpty,
+    FilterOptions,
+    OutputOptions,
+    SourceOptions,
+    limit_option,
+)
+from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.query import Order
 from taplogs.output.formats import FORMATS, Layout, shows_payloads
@@ -30,12 +38,10 @@ def list_entries(
     display: DisplayOptions,
     limit: Annotated[
         str | None,
-        typer.Option("--limit", "-n", metavar="N", help="At most so many; 0 for all (50).", rich_help_panel="Output"),
+        limit_option("At most so many; 0 for all (50)."),
     ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", help="Oldest first.", rich_help_panel="Output")] = False,
-    fail_on_empty: Annotated[
-        bool, typer.Option("--fail-on-empty", help="Exit 3 where nothing matches.", rich_help_panel="Output")
-    ] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", help="Oldest first.", rich_help_panel=OUTPUT)] = False,
+    fail_on_empty: FailOnEmpty = False,
 ) -> None:
     """List log entries, newest first."""
     session = Session(context.obj, source, display, limit=limit)

@@ -94,3 +94,11 @@ def tell_overflow(session: Session, *groups: ErrorGroups) -> None:
     """Say where there were more groups of errors than are told apart."""
     if any(item.overflowed for item in groups):
         session.notice(f"more than {MOST_GROUPS:,} groups of errors; those beyond are counted together as {OTHER}")
+
+
+def tell_coarse(session: Session, summary: Summary) -> None:
+    """Say where there were more groups and latencies than are counted apart."""
+    if summary.is_rounded:
+        session.notice("so many different groups and latencies that the latencies are rounded to two digits")
+    if summary.is_merged:
+        session.notice("so many different groups that the smallest are counted as one, (others)")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from msgspec import Struct
 from typer import Option
 
+from taplogs.cli.panels import DISPLAY, FILTERS, OUTPUT, SOURCE
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.filters import (
     ClientFilter,
@@ -22,15 +23,10 @@ from taplogs.core.filters import (
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError
-from taplogs.output.records import report_format
+from taplogs.output.records import REPORT_FORMATS, report_format
 from taplogs.output.terminal import Screen
 
 Texts = list[str] | None
-
-_FILTERS = "Filters"
-_OUTPUT = "Output"
-_SOURCE = "Source"
-_DISPLAY = "Display"
 
 
 class FilterOptions(Struct, frozen=True):
@@ -43,11 +39,11 @@ class FilterOptions(Struct, frozen=True):
             "-s",
             metavar="STATUS",
             help="4xx, 404, 400-404, ok, error, !404; comma-separated.",
-            rich_help_panel=_FILTERS,
+            rich_help_panel=FILTERS,
         ),
     ] = None
     method: Annotated[
-        Texts, Option("--method", "-m", metavar="METHOD", help="GET,POST or !OPTIONS.", rich_help_panel=_FILTERS)
+        Texts, Option("--method", "-m", metavar="METHOD", help="GET,POST or !OPTIONS.", rich_help_panel=FILTERS)
     ] = None
     since: Annotated[
         str | None,
@@ -55,11 +51,11 @@ class FilterOptions(Struct, frozen=True):
             "--since",
             metavar="TIME",
             help="From this time on: 15m, 2d, 1d12h, today, monday, 2026-11-01T10:00.",
-            rich_help_panel=_FILTERS,
+            rich_help_panel=FILTERS,
         ),
     ] = None
     until: Annotated[
-        str | None, Option("--until", metavar="TIME", help="Before this time; +10m is ahead.", rich_help_panel=_FILTERS)
+        str | None, Option("--until", metavar="TIME", help="Before this time; +10m is ahead.", rich_help_panel=FILTERS)
     ] = None
     endpoint: Annotated[
         Texts,
@@ -68,29 +64,29 @@ class FilterOptions(Struct, frozen=True):
             "-e",
             metavar="PATH",
             help="A template (/v1/partner/jobs/{id}) or a glob ('/v1/partner/jobs/*') on the path.",
-            rich_help_panel=_FILTERS,
+            rich_help_panel=FILTERS,
         ),
     ] = None
     url: Annotated[
-        Texts, Option("--url", metavar="TEXT", help="Text within the request URL.", rich_help_panel=_FILTERS)
+        Texts, Option("--url", metavar="TEXT", help="Text within the request URL.", rich_help_panel=FILTERS)
     ] = None
     latency: Annotated[
-        Texts, Option("--latency", metavar="RANGE", help="'>500ms', '>=1s', 200ms-2s.", rich_help_panel=_FILTERS)
+        Texts, Option("--latency", metavar="RANGE", help="'>500ms', '>=1s', 200ms-2s.", rich_help_panel=FILTERS)
     ] = None
     ip: Annotated[
         Texts,
         Option(
-            "--ip", metavar="ADDRESS", help="An address or a block such as 203.0.113.0/24.", rich_help_panel=_FILTERS
+            "--ip", metavar="ADDRESS", help="An address or a block such as 203.0.113.0/24.", rich_help_panel=FILTERS
         ),
     ] = None
     user_agent: Annotated[
-        Texts, Option("--user-agent", metavar="TEXT", help="Text within the user agent.", rich_help_panel=_FILTERS)
+        Texts, Option("--user-agent", metavar="TEXT", help="Text within the user agent.", rich_help_panel=FILTERS)
     ] = None
     client_id: Annotated[
-        Texts, Option("--client-id", metavar="ID", help="Exactly this client.", rich_help_panel=_FILTERS)
+        Texts, Option("--client-id", metavar="ID", help="Exactly this client.", rich_help_panel=FILTERS)
     ] = None
     company_id: Annotated[
-        Texts, Option("--company-id", metavar="ID", help="Exactly this company.", rich_help_panel=_FILTERS)
+        Texts, Option("--company-id", metavar="ID", help="Exactly this company.", rich_help_panel=FILTERS)
     ] = None
     grep: Annotated[
         Texts,
@@ -99,7 +95,7 @@ class FilterOptions(Struct, frozen=True):
             "-g",
             metavar="REGEX",
             help="A regular expression over URL, user agent and payloads; smart case.",
-            rich_help_panel=_FILTERS,
+            rich_help_panel=FILTERS,
         ),
     ] = None
 
@@ -136,33 +132,37 @@ def _endpoint(texts: Texts, templates: EndpointTemplates) -> EndpointFilter | No
     return EndpointFilter(parsed.wanted, parsed.unwanted, templates)
 
 
-class OutputOptions(Struct, frozen=True):
-    """How a listing is written."""
+def format_option(unless_named: str) -> Any:
+    """Return the option --output of a format; `unless_named` says which it is without."""
+    return Option(
+        "--output",
+        "-o",
+        metavar="FORMAT",
+        help=f"{', '.join(REPORT_FORMATS[:-1])} or {REPORT_FORMATS[-1]}; {unless_named}.",
+        rich_help_panel=OUTPUT,
+    )
 
-    output: Annotated[
-        str | None,
-        Option(
-            "--output",
-            "-o",
-            metavar="FORMAT",
-            help="table, json, jsonl or csv; a table on a terminal, jsonl in a pipe.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
-    columns: Annotated[
-        str | None,
-        Option(
-            "--columns",
-            metavar="NAMES",
-            help="Columns or members, comma-separated, such as timestamp,status,url.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None
 
-    def format_for(self, screen: Screen) -> str:
-        """Return the name of the format; raises UsageError for one that does not exist."""
-        return report_format(self.output, screen)
+def by_option(groups: str, panel: str = OUTPUT) -> Any:
+    """Return the option --by; `groups` says what there is for each group."""
+    return Option("--by", metavar="NAMES", help=groups, rich_help_panel=panel)
 
+
+def top_option(most: str) -> Any:
+    """Return the option --top; `most` says of what, and how many without."""
+    return Option("--top", metavar="N", min=0, help=most, rich_help_panel=OUTPUT)
+
+
+def limit_option(most: str) -> Any:
+    """Return the option --limit; `most` says of what, and how many without."""
+    return Option("--limit", "-n", metavar="N", help=most, rich_help_panel=OUTPUT)
+
+
+Format = Annotated[str | None, format_option("a table on a terminal, jsonl in a pipe")]
+"""For a parameter `output`; see `output.records.report_format`."""
+
+FailOnEmpty = Annotated[bool, Option("--fail-on-empty", help="Exit 3 where nothing matches.", rich_help_panel=OUTPUT)]
+"""For a parameter `fail_on_empty`; see `Session.tell_empty`."""
 
 Compare = Annotated[
     str | None,
@@ -170,22 +170,29 @@ Compare = Annotated[
         "--compare",
         metavar="[A..B]",
         help="Beside the window before, of the same length, or beside A..B.",
-        rich_help_panel=_OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 """For a parameter `compare`; see `core.comparison.compared_window`."""
 
-ReportFormat = Annotated[
-    str | None,
-    Option(
-        "--output",
-        "-o",
-        metavar="FORMAT",
-        help="table, json, jsonl or csv; a table on a terminal, jsonl in a pipe.",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-"""For a parameter `output` of a command that measures; see `output.records.report_format`."""
+
+class OutputOptions(Struct, frozen=True):
+    """How a listing is written."""
+
+    output: Format = None
+    columns: Annotated[
+        str | None,
+        Option(
+            "--columns",
+            metavar="NAMES",
+            help="Columns or members, comma-separated, such as timestamp,status,url.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+
+    def format_for(self, screen: Screen) -> str:
+        """Return the name of the format; raises UsageError for one that does not exist."""
+        return report_format(self.output, screen)
 
 
 class SourceOptions(Struct, frozen=True):
@@ -197,11 +204,11 @@ class SourceOptions(Struct, frozen=True):
             "--source",
             metavar="SOURCE",
             help="A logging backend's URL, or demo; the profile's backend without it.",
-            rich_help_panel=_SOURCE,
+            rich_help_panel=SOURCE,
         ),
     ] = None
     demo: Annotated[
-        bool, Option("--demo", help="Made-up entries; no key and no network needed.", rich_help_panel=_SOURCE)
+        bool, Option("--demo", help="Made-up entries; no key and no network needed.", rich_help_panel=SOURCE)
     ] = False
     profile: Annotated[
         str | None,
@@ -210,23 +217,23 @@ class SourceOptions(Struct, frozen=True):
             "-p",
             metavar="NAME",
             help="production, sandbox, or your own (taplogs config list).",
-            rich_help_panel=_SOURCE,
+            rich_help_panel=SOURCE,
         ),
     ] = None
     key_file: Annotated[
-        str | None, Option("--key-file", metavar="FILE", help="A file that holds the API key.", rich_help_panel=_SOURCE)
+        str | None, Option("--key-file", metavar="FILE", help="A file that holds the API key.", rich_help_panel=SOURCE)
     ] = None
     ca_file: Annotated[
         str | None,
-        Option("--ca-file", metavar="FILE", help="PEM certificates to trust as well.", rich_help_panel=_SOURCE),
+        Option("--ca-file", metavar="FILE", help="PEM certificates to trust as well.", rich_help_panel=SOURCE),
     ] = None
     parallel: Annotated[
         str | None,
-        Option("--parallel", metavar="N", help="Slices of a long listing read at once (4).", rich_help_panel=_SOURCE),
+        Option("--parallel", metavar="N", help="Slices of a long listing read at once (4).", rich_help_panel=SOURCE),
     ] = None
     timeout: Annotated[
         str | None,
-        Option("--timeout", metavar="SECONDS", help="The longest one request may take (60).", rich_help_panel=_SOURCE),
+        Option("--timeout", metavar="SECONDS", help="The longest one request may take (60).", rich_help_panel=SOURCE),
     ] = None
     max_wait: Annotated[
         str | None,
@@ -234,7 +241,7 @@ class SourceOptions(Struct, frozen=True):
             "--max-wait",
             metavar="SECONDS",
             help="The longest to wait for retries in all (60).",
-            rich_help_panel=_SOURCE,
+            rich_help_panel=SOURCE,
         ),
     ] = None
 
@@ -255,15 +262,15 @@ class DisplayOptions(Struct, frozen=True):
             "--tz",
             metavar="ZONE",
             help="The time zone you read and type times in, such as Europe/Berlin.",
-            rich_help_panel=_DISPLAY,
+            rich_help_panel=DISPLAY,
         ),
     ] = None
     color: Annotated[
-        str | None, Option("--color", metavar="WHEN", help="auto, always or never.", rich_help_panel=_DISPLAY)
+        str | None, Option("--color", metavar="WHEN", help="auto, always or never.", rich_help_panel=DISPLAY)
     ] = None
     debug: Annotated[
         bool,
-        Option("--debug", help="Show requests, and where an unexpected error came from.", rich_help_panel=_DISPLAY),
+        Option("--debug", help="Show requests, and where an unexpected error came from.", rich_help_panel=DISPLAY),
     ] = False
 
 

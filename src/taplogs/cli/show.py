@@ -6,6 +6,7 @@ import typer
 
 from taplogs.cli.command import build_command
 from taplogs.cli.options import DisplayOptions, SourceOptions
+from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
 from taplogs.errors import EntryNotFound, UsageError
@@ -20,8 +21,6 @@ Examples:
   taplogs show ID1 ID2 --har > calls.har
 """
 
-_PANEL = "Output"
-
 
 def show_entries(
     context: typer.Context,
@@ -30,18 +29,18 @@ def show_entries(
     display: DisplayOptions,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FORMAT", help="text or json; json in a pipe.", rich_help_panel=_PANEL),
+        typer.Option("--output", "-o", metavar="FORMAT", help="text or json; json in a pipe.", rich_help_panel=OUTPUT),
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Show huge bodies whole.", rich_help_panel=_PANEL)] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show huge bodies whole.", rich_help_panel=OUTPUT)] = False,
     curl: Annotated[
-        bool, typer.Option("--curl", help="The request as a curl command.", rich_help_panel=_PANEL)
+        bool, typer.Option("--curl", help="The request as a curl command.", rich_help_panel=OUTPUT)
     ] = False,
-    har: Annotated[bool, typer.Option("--har", help="A HAR 1.2 document.", rich_help_panel=_PANEL)] = False,
+    har: Annotated[bool, typer.Option("--har", help="A HAR 1.2 document.", rich_help_panel=OUTPUT)] = False,
     request: Annotated[
-        bool, typer.Option("--request", help="The bare request payload.", rich_help_panel=_PANEL)
+        bool, typer.Option("--request", help="The bare request payload.", rich_help_panel=OUTPUT)
     ] = False,
     response: Annotated[
-        bool, typer.Option("--response", help="The bare response payload.", rich_help_panel=_PANEL)
+        bool, typer.Option("--response", help="The bare response payload.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
     """Show everything about an entry: request, response and metadata."""

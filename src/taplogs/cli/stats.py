@@ -6,8 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from taplogs.cli.command import build_command
-from taplogs.cli.measuring import Measurement, asked_for, measure, summarised
-from taplogs.cli.options import Compare, DisplayOptions, FilterOptions, ReportFormat, SourceOptions
+from taplogs.cli.measuring import Measurement, asked_for, measure, summarised, tell_coarse
+from taplogs.cli.options import (
+    Compare,
+    DisplayOptions,
+    FailOnEmpty,
+    FilterOptions,
+    Format,
+    SourceOptions,
+    by_option,
+    top_option,
+)
+from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named, endpoint_dimension
 from taplogs.core.ranking import SORTS, Ranked, compared, ranked, slowest, sort_for
@@ -23,7 +33,6 @@ Examples:
   taplogs stats --since 1d --by endpoint --compare
 """
 
-_PANEL = "Output"
 _ROWS = 24
 """The hours of a day are not cut."""
 
@@ -33,30 +42,17 @@ def show_stats(
     filters: FilterOptions,
     source: SourceOptions,
     display: DisplayOptions,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            "--by",
-            metavar="NAMES",
-            help=f"A table by one or two of {', '.join(DIMENSION_NAMES)}.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
+    by: Annotated[str | None, by_option(f"A table by one or two of {', '.join(DIMENSION_NAMES)}.")] = None,
     sort: Annotated[
         str | None,
         typer.Option(
-            "--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count; key along time).", rich_help_panel=_PANEL
+            "--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count; key along time).", rich_help_panel=OUTPUT
         ),
     ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option("--top", metavar="N", min=0, help="So many groups; 0 for all (24).", rich_help_panel=_PANEL),
-    ] = None,
+    top: Annotated[int | None, top_option("So many groups; 0 for all (24).")] = None,
     compare: Compare = None,
-    output: ReportFormat = None,
-    fail_on_empty: Annotated[
-        bool, typer.Option("--fail-on-empty", help="Exit 3 where nothing matches.", rich_help_panel=_PANEL)
-    ] = False,
+    output: Format = None,
+    fail_on_empty: FailOnEmpty = False,
 ) -> None:
     """Measure requests: how many, how they ended, how long they took.
 
@@ -152,10 +148,7 @@ def _tell(session: Session, measurement: Measurement[Summary], hidden: int, *, f
     if hidden:
         session.notice(f"{hidden:,} more groups; --top 0 shows all")
     summary = measurement.now.summary
-    if summary.is_rounded:
-        session.notice("so many different groups and latencies that the latencies are rounded to two digits")
-    if summary.is_merged:
-        session.notice("so many different groups that the smallest are counted as one, (others)")
+    tell_coarse(session, summary)
     if not summary.counts:
         session.tell_empty(measurement.query, fail_on_empty)
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from taplogs.cli.command import build_command
 from taplogs.cli.ending import End, Interruption
 from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
+from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.duration import parse_duration
 from taplogs.core.entry import LogEntry
@@ -54,12 +55,12 @@ def tail_entries(
             min=0,
             max=_MOST_LAST,
             help="So many entries first (10; with --since: all).",
-            rich_help_panel="Output",
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     most: Annotated[
         int | None,
-        typer.Option("--max", metavar="N", min=1, help="Stop after so many entries in all.", rich_help_panel="Output"),
+        typer.Option("--max", metavar="N", min=1, help="Stop after so many entries in all.", rich_help_panel=OUTPUT),
     ] = None,
     interval: Annotated[
         str,
