@@ -101,6 +101,11 @@ def test_a_group_says_when_how_often_for_whom_and_gives_the_newest_as_examples()
     assert group.example_ids == ["e4", "e3", "e2"]
 
 
+def test_the_times_of_a_group_are_right_also_where_a_backend_sends_no_order() -> None:
+    group = only_group([failed(5), failed(9), failed(2), failed(7)])
+    assert (group.first, group.last) == (failed(2).timestamp, failed(9).timestamp)
+
+
 def test_clients_are_counted_up_to_a_bound() -> None:
     exact = only_group([failed(n, client_id=f"c{n}") for n in range(MOST_CLIENTS)])
     assert (len(exact.clients), exact.more_clients) == (MOST_CLIENTS, False)
@@ -136,6 +141,13 @@ def test_hostile_messages_end_in_one_group_for_each_status() -> None:
 def test_what_is_beyond_the_bounds_is_told_from_groups_by_its_key() -> None:
     assert ErrorKey("*", "*", 500, "", OTHER).is_other
     assert not ErrorKey("GET", "/x", 500, "", OTHER).is_other
+
+
+def test_beyond_the_bounds_nothing_is_called_new_or_vanished() -> None:
+    """A group that is missing may be among the others of that window."""
+    words = ["".join(chr(97 + number // 26**place % 26) for place in range(4)) for number in range(MOST_GROUPS + 2000)]
+    groups, earlier = (grouped([failed(0, word) for word in order]) for order in (words, words[::-1]))
+    assert {item.mark for item in compared_groups(groups, earlier, 1.0)} <= {None, Mark.GROWN, Mark.SHRUNK}
 
 
 def test_as_many_groups_as_are_told_apart_are_not_too_many() -> None:

@@ -110,6 +110,16 @@ def test_a_later_id_that_is_longer_takes_its_room_from_the_url() -> None:
     assert lines[141].endswith(" a-much-longer-id-than-those-before")
 
 
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_where_rows_come_later_the_url_has_the_room_that_the_first_one_leaves(width: int) -> None:
+    first, later = log_entry(1, request_url="https://h/a"), log_entry(2, request_url="https://h/" + "b" * 200)
+    screen = Screen(is_terminal=True, width=width, color=False, unicode=True)
+    table = Table(columns_named(None), screen, UTC, fills=True)
+    lines = [table.header([first]), table.row(first), table.row(later)]
+    assert [len(line) for line in lines[1:]] == [width, width]
+    assert lines[2].count("b") > width - 75
+
+
 def test_a_later_method_that_is_longer_takes_its_room_from_the_url() -> None:
     entries = [log_entry(number, request_url=LONG_URL.format(number)) for number in range(150)]
     entries[140] = log_entry(140, method="UNSUBSCRIBE", request_url=LONG_URL.format(140))

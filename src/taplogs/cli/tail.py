@@ -101,7 +101,8 @@ def tail_entries(
         batches = _up_to(most, _followed(follower, last, query, session))
         with Interruption() as interruption:
             shown = interruption.ends(end.ends(batches))
-            FORMATS[format_name](shown, session.output, Layout(output.columns, session.zone, session.templates))
+            layout = Layout(output.columns, session.zone, session.templates, follows=True)
+            FORMATS[format_name](shown, session.output, layout)
     if interruption.came:
         raise KeyboardInterrupt
     if end.failure:

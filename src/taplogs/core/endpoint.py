@@ -22,6 +22,7 @@ ID_SEGMENT = (
 
 _ID_SEGMENTS = rf"(?:(?<=/)|\A){ID_SEGMENT}(?=/|\Z)"
 _MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 1000
 _PLACEHOLDER = r"\{[^{}/]*\}"
 
 
@@ -31,7 +32,6 @@ class EndpointTemplates:
     def __init__(self, templates: Iterable[str] = ()) -> None:
         """`templates`: a company's own, such as `/v1/partner/stages/{name}`; raises UsageError for a bad one."""
         self._overrides = [(template_pattern(template), template) for template in templates]
-
         self._of_url: dict[str, str] = {}
 
     def template(self, path: str) -> str:
@@ -44,6 +44,8 @@ class EndpointTemplates:
     def of_url(self, url: str) -> str:
         """Return the template of a URL; the last ones are remembered, for the next entries ask for them again."""
         without_query = url.partition("?")[0]
+        if len(without_query) > _LONGEST_REMEMBERED:
+            return self.template(url_path(url))
         template = self._of_url.get(without_query)
         if template is None:
             if len(self._of_url) >= _MOST_REMEMBERED:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from taplogs.core.comparison import Mark
 from taplogs.core.error_groups import ErrorGroup, ErrorGroups
@@ -43,11 +44,14 @@ def ranked_groups(groups: ErrorGroups) -> list[RankedGroup]:
 def compared_groups(groups: ErrorGroups, earlier: ErrorGroups, factor: float) -> list[RankedGroup]:
     """Return the groups of a window marked by what they were earlier, and those that have vanished.
 
-    `factor`: how many times as long as the earlier window this one is.
+    `factor`: how many times as long as the earlier window this one is. Where a window has more groups than are told
+    apart, one that is missing may be among the others: then nothing is called vanished, or new.
     """
     counted = {group.key: group.count for group in earlier.groups}
     compared = [_compared(group, counted.get(group.key, 0), factor) for group in groups.groups]
-    vanished = [group for group in earlier.groups if groups.get(group.key) is None]
+    if earlier.overflowed:
+        compared = [replace(item, mark=None) if item.mark is Mark.NEW else item for item in compared]
+    vanished = [] if groups.overflowed else [group for group in earlier.groups if groups.get(group.key) is None]
     return compared + [RankedGroup(group, 0, group.count, group.count * factor, Mark.VANISHED) for group in vanished]
 
 
@@ -87,5 +91,5 @@ def sorted_groups(ranked: Sequence[RankedGroup], order: str) -> list[RankedGroup
 
 def new_groups(groups: ErrorGroups, earlier: ErrorGroups) -> list[ErrorGroup]:
     """Return the groups of a window that an earlier one has none of, the most errors first."""
-    new = [item for item in compared_groups(groups, earlier, 1.0) if item.mark is Mark.NEW]
+    new = [item for item in compared_groups(groups, earlier, 1.0) if not item.before and item.count]
     return [item.group for item in sorted_groups(new, "count")]

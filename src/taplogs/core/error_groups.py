@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from taplogs.core.bounded_text import bounded_text
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
 from taplogs.core.failure_reason import failure_reason
@@ -194,7 +195,7 @@ class ErrorGroups:
 
     def _count(self, group: ErrorGroup, entry: LogEntry, client: Client | None) -> None:
         group.count += 1
-        group.first = entry.timestamp
+        group.first, group.last = min(group.first, entry.timestamp), max(group.last, entry.timestamp)
         if len(group.example_ids) < _EXAMPLES:
             group.example_ids.append(entry.id)
         if not client:
@@ -250,8 +251,8 @@ class ErrorGroups:
 
 def _client_of(entry: LogEntry) -> Client | None:
     if entry.client_id:
-        return Client(entry.client_id, None)
-    return Client(None, entry.ip_address) if entry.ip_address else None
+        return Client(bounded_text(entry.client_id), None)
+    return Client(None, bounded_text(entry.ip_address)) if entry.ip_address else None
 
 
 def _other_key(status: int) -> ErrorKey:
@@ -261,7 +262,8 @@ def _other_key(status: int) -> ErrorKey:
 def error_key(entry: LogEntry, templates: EndpointTemplates) -> ErrorKey:
     """Return the key of the group that an entry with an error belongs to."""
     code, message = failure_reason(entry)
-    return ErrorKey(entry.method, templates.of_url(entry.request_url), entry.status_code, code, message)
+    endpoint = bounded_text(templates.of_url(entry.request_url))
+    return ErrorKey(bounded_text(entry.method), endpoint, entry.status_code, code, message)
 
 
 def group_errors(batches: Iterable[list[LogEntry]], templates: EndpointTemplates) -> ErrorGroups:

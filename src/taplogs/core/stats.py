@@ -18,7 +18,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from taplogs.core.dimensions import Dimension, Group
+from taplogs.core.bounded_text import LONGEST, bounded_text
+from taplogs.core.dimensions import Dimension, Group, Key
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.core.timeline import Timeline
@@ -126,7 +127,7 @@ class Summary:
     ) -> None:
         """Count entries by group: the fields of the dimensions, statuses and latencies, each in the same order."""
         keys = [
-            values if dimension.key is None else map(dimension.key, values)
+            map(_bounded, values if dimension.key is None else map(dimension.key, values))
             for dimension, values in zip(self.grouping.dimensions, fields, strict=True)
         ]
         self.counts.update(zip(*keys, statuses, latencies, strict=True))
@@ -136,8 +137,8 @@ class Summary:
         """Count what was counted elsewhere: the keys of a group, status, latency, and how many entries there are."""
         remaining = iter(counts)
         while batch := list(islice(remaining, _BATCH)):
-            for *combination, number in batch:
-                self.counts[tuple(combination)] += number
+            for *keys, status, latency, number in batch:
+                self.counts[*map(_bounded, keys), status, latency] += number
             self._stay_bounded()
 
     @property
@@ -191,6 +192,10 @@ def fold(batches: Iterable[Sequence[LogEntry]], grouping: Grouping) -> Summary:
     for batch in batches:
         summary.add(batch)
     return summary
+
+
+def _bounded(key: Key) -> Key:
+    return bounded_text(key) if isinstance(key, str) and len(key) > LONGEST else key
 
 
 def _rounded(latency: int | None) -> int | None:

@@ -23,16 +23,20 @@ MEMBERS = tuple(item.encode_name for item in msgspec.structs.fields(LogEntry))
 
 
 class Layout(Struct, frozen=True):
-    """How a listing is laid out: the columns asked for, where times are shown, the company's own templates."""
+    """How a listing is laid out: the columns asked for, where times are shown, the company's own templates.
+
+    `follows`: the listing goes on long after its first rows have settled the widths of a table.
+    """
 
     columns: str | None = None
     zone: tzinfo = UTC
     templates: EndpointTemplates = msgspec.field(default_factory=EndpointTemplates)
+    follows: bool = False
 
 
 def write_table(batches: Batches, output: Output, layout: Layout) -> None:
     """Write a table; its rows appear as batches arrive. Nothing, not even a heading, where there are no entries."""
-    table = Table(columns_named(layout.columns), output.screen, layout.zone, layout.templates)
+    table = Table(columns_named(layout.columns), output.screen, layout.zone, layout.templates, fills=layout.follows)
     begun = False
     for batch in batches:
         if batch and not begun:

@@ -78,9 +78,19 @@ class Table:
     """Draws entries row by row. The widths are settled by the first rows and hold for all that follow."""
 
     def __init__(
-        self, columns: Sequence[Column], screen: Screen, zone: tzinfo, templates: EndpointTemplates | None = None
+        self,
+        columns: Sequence[Column],
+        screen: Screen,
+        zone: tzinfo,
+        templates: EndpointTemplates | None = None,
+        *,
+        fills: bool = False,
     ) -> None:
-        """`zone` is where times are shown; without a width (in a pipe) nothing is shortened."""
+        """`zone` is where times are shown; without a width (in a pipe) nothing is shortened.
+
+        `fills`: flexible columns take the room that the first rows leave, for what will come.
+        """
+        self._fills = fills
         self._columns = columns
         self._screen = screen
         self._narrow = screen.width is not None and screen.width < _NARROW
@@ -105,6 +115,8 @@ class Table:
                 headings = [f"{heading} {year}".rstrip() if heading == "TIME" else heading for heading in headings]
                 self._widths = self._natural_widths(headings, first)
                 self._squeeze()
+        if self._fills:
+            self._fill()
         return self._screen.paint(self._line(headings), BOLD)
 
     def row(self, entry: LogEntry) -> str:
@@ -147,6 +159,12 @@ class Table:
             excess -= given
             narrowest = min(narrowest, self._widths[index]) if given else narrowest
         return narrowest if excess <= 0 else 0
+
+    def _fill(self) -> None:
+        """Let the flexible columns have the room that is left, evenly."""
+        flexible = [index for index, column in enumerate(self._columns) if column.flexible]
+        for position, index in enumerate(flexible):
+            self._widths[index] += max(0, -self._excess()) // (len(flexible) - position)
 
     def _line(self, texts: list[str], status: int | None = None) -> str:
         sizes = [len(text) if text.isascii() else text_width(text) for text in texts]
