@@ -423,7 +423,7 @@ def test_beside_an_earlier_window_the_change_is_told(taplogs: Command, day: Back
         "a column of the trend is 3 min 45 s",
     ]
     told = [line.strip() for line in lines if " before " in line]
-    assert told == ["grown, before 4, rate +400.0 %", "new, before 0", "before 30, rate +0.0 %", "vanished, before 1"]
+    assert told == ["grown, before 4, rate +400.0 %", "new, before 0", "before 30, rate 0.0 %", "vanished, before 1"]
 
 
 def test_an_error_without_a_body_is_told_by_its_status(taplogs: Command, backend: Backend) -> None:

@@ -268,7 +268,7 @@ def test_two_windows_are_put_beside_each_other(taplogs: Command, logs: Backend) 
     )
     assert finished.out.splitlines() == [
         "                  NOW  BEFORE       CHANGE",
-        "requests          120      59     +103.4 %",
+        "requests          120      59       +0.9 %",
         "a minute         59.5    59.0       +0.9 %",
         "success        33.3 %  32.2 %  +1.1 points",
         "client errors  33.3 %  33.9 %  -0.6 points",
@@ -640,3 +640,50 @@ def test_of_weekdays_the_first_are_shown(taplogs: Command, backend: Backend) -> 
     backend.store.add([log_entry(1, id=f"day-{day}", timestamp=f"2026-11-{day:02}T00:00:00.000Z") for day in (2, 3, 4)])
     finished = taplogs.at(backend).here("stats", "--by", "weekday", "--top", "2", "--tz", "UTC")
     assert keys(finished, "weekday") == ["Monday", "Tuesday"]
+
+
+@pytest.mark.parametrize("by", ["day", "hour", "client,hour"])
+def test_days_and_hours_are_not_compared(taplogs: Command, by: str) -> None:
+    finished = taplogs.here("stats", "--since", "7d", "--compare", "--by", by, "-o", "table")
+    assert finished.code == 2
+    assert "no hour and no day is in both windows" in finished.err
+    assert "weekday" in finished.err
+
+
+def test_a_person_is_told_what_is_compared_with_what(taplogs: Command, logs: Backend) -> None:
+    words = ["--since", "2026-11-01T01:00Z", "--until", "2026-11-01T02:00Z", "--tz", "UTC"]
+    shown = taplogs.at(logs).on_terminal("stats", *words, "--compare", columns=120)
+    assert shown.lines[:2] == [
+        "from 2026-11-01 01:00:00+00:00 until 2026-11-01 02:00:00+00:00",
+        "compared with the window from 2026-11-01 00:00:00+00:00 until 2026-11-01 01:00:00+00:00",
+    ]
+    longer = taplogs.at(logs).on_terminal(
+        "stats", *words, "--compare", "2026-10-31T00:00Z..2026-10-31T03:00Z", columns=160
+    )
+    assert longer.lines[1].endswith(", 3 times as long: changes are those of rates")
+
+
+def test_a_person_is_told_the_window_that_the_entries_have(taplogs: Command, logs: Backend) -> None:
+    shown = taplogs.at(logs).on_terminal("stats", "--tz", "UTC", columns=120)
+    assert shown.lines[0] == "from 2026-11-01 00:00:01+00:00 until 2026-11-01 00:02:00+00:00"
+
+
+def test_an_hour_that_clocks_showed_twice_has_its_offset(taplogs: Command, backend: Backend) -> None:
+    night = [log_entry(n, timestamp=f"2026-10-25T0{n}:30:00.000Z") for n in (0, 1, 2)]
+    backend.store.add(night)
+    finished = taplogs.at(backend).here("stats", "--by", "hour", "--tz", "Europe/Berlin", "-o", "table")
+    hours = [line[:22].strip() for line in finished.out.splitlines()[1:4]]
+    assert hours == ["2026-10-25 02:00+02:00", "2026-10-25 02:00+01:00", "2026-10-25 03:00"]
+
+
+@pytest.mark.parametrize(
+    "rest", [["--compare", "--grep=a..b"], ["--compare", "-ga..b"], ["--compare", "--url", "a..b"], ["--compare"]]
+)
+def test_an_option_is_no_window_to_compare_with(taplogs: Command, logs: Backend, rest: list[str]) -> None:
+    finished = taplogs.at(logs).here("stats", "--since", "2026-11-01", "--until", "2026-11-02", *rest)
+    assert (finished.code, finished.rows[0]["beforeUntil"]) == (0, finished.rows[0]["since"])
+
+
+def test_an_hour_ago_is_no_option(taplogs: Command, logs: Backend) -> None:
+    finished = taplogs.at(logs).here("stats", "--since", "1h", "--compare", "-2d..-1d")
+    assert finished.code == 0

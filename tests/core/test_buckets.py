@@ -309,9 +309,9 @@ IDLE: Timeline[int] = Timeline()
         ("2026-10-01T00:00Z", None, BUSY, ("2026-10-01T00:00Z", "2026-11-01T12:00Z")),
         ("2026-10-01T00:00Z", None, IDLE, ("2026-10-01T00:00Z", "2026-11-01T12:00Z")),
         (None, "2026-11-01T00:00Z", BUSY, ("2026-10-30T10:00Z", "2026-11-01T00:00Z")),
-        (None, "2026-11-01T00:00Z", IDLE, ("2026-10-31T23:59:59.999Z", "2026-11-01T00:00Z")),
+        (None, "2026-11-01T00:00Z", IDLE, ("2026-10-31T23:59Z", "2026-11-01T00:00Z")),
         (None, None, BUSY, ("2026-10-30T10:00Z", "2026-10-31T10:00:00.001Z")),
-        (None, None, IDLE, ("2026-11-01T12:00Z", "2026-11-01T12:00:00.001Z")),
+        (None, None, IDLE, ("2026-11-01T11:59:00.001Z", "2026-11-01T12:00:00.001Z")),
         ("2027-01-01T00:00Z", None, IDLE, ("2027-01-01T00:00Z", "2027-01-01T00:00:00.001Z")),
         (None, "0001-01-01T00:00Z", IDLE, ("0001-01-01T00:00Z", "0001-01-01T00:00:00.001Z")),
         ("9999-12-31T23:59:59.999Z", None, IDLE, ("9999-12-31T23:59:59.998Z", "9999-12-31T23:59:59.999Z")),
@@ -326,7 +326,7 @@ def test_a_window_without_bounds_reaches_over_its_entries(
 
 def test_entries_at_the_end_of_the_calendar_are_covered() -> None:
     window = covered(Window(), timeline_at([format_timestamp(LAST)]), NOW)
-    assert window == Window(LAST - MILLISECOND, LAST)
+    assert window == Window(LAST - timedelta(minutes=1), LAST)
     assert window.until_text == "9999-12-31T23:59:59.999Z"
 
 

@@ -100,7 +100,7 @@ def test_latencies_without_end_stand_in_several_lines() -> None:
     [
         (10, 8, "+25.0 %"),
         (8, 10, "-20.0 %"),
-        (10, 10, "+0.0 %"),
+        (10, 10, "0.0 %"),
         (200, 1, "x200"),
         (10, 0, "-"),
         (0, 10, "-100.0 %"),
@@ -114,7 +114,7 @@ def test_a_change_of_requests_is_told_in_percent_of_what_it_was(now: int, then: 
 def test_a_change_of_a_share_is_told_in_points() -> None:
     now, then = Figures([(200, 1, 90), (500, 1, 10)]), Figures([(200, 1, 95), (500, 1, 5)])
     changes = [line.split("  ")[-1].strip() for line in view(120).comparison(now, WINDOW, then, EARLIER)]
-    assert changes[3:6] == ["-5.0 points", "+0.0 points", "+5.0 points"]
+    assert changes[3:6] == ["-5.0 points", "0.0 points", "+5.0 points"]
 
 
 def test_requests_of_windows_that_differ_in_length_are_compared_by_the_minute() -> None:
@@ -122,4 +122,4 @@ def test_requests_of_windows_that_differ_in_length_are_compared_by_the_minute() 
     week = Window(datetime(2026, 10, 25, tzinfo=UTC), WINDOW.since)
     rows = compared({("GET",): Figures([(200, 1, 10)])}, {("GET",): Figures([(200, 1, 70)])}, "count", 1 / 7)
     _, line = view(100).compared_table(rows, dimensions, WINDOW, week)
-    assert line.split()[:5] == ["GET", "10", "70", "+0.0", "%"]
+    assert line.split()[:5] == ["GET", "10", "70", "0.0", "%"]

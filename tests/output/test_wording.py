@@ -34,7 +34,15 @@ def test_no_share_but_0_and_1_is_shown_as_them(ratio: float) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "shown"),
-    [(0, "+0.0 %"), (-1, "-100.0 %"), (0.125, "+12.5 %"), (9.994, "+999.4 %"), (10, "x11"), (4999, "x5,000")],
+    [
+        (0, "0.0 %"),
+        (-0.0004, "0.0 %"),
+        (-1, "-100.0 %"),
+        (0.125, "+12.5 %"),
+        (9.994, "+999.4 %"),
+        (10, "x11"),
+        (4999, "x5,000"),
+    ],
 )
 def test_a_change_has_its_sign_and_a_great_one_is_a_factor(ratio: float, shown: str) -> None:
     assert signed_percent(ratio) == shown

@@ -226,7 +226,8 @@ def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome,
         session.notice("the window before has no requests, so that every error is new")
     few, unmet, number = outcome.number(Verdict.TOO_FEW), outcome.unmet, len(outcome.findings)
     if few and outcome.allow_few:
-        session.notice(f"{few:,} of {_assertions(number)} rest on too few requests, which --allow-few lets pass")
+        verb = "rests" if few == 1 else "rest"
+        session.notice(f"{few:,} of {_assertions(number)} {verb} on too few requests, which --allow-few lets pass")
     if unmet:
         told = f"{len(unmet):,} of {_assertions(number)} {'does' if len(unmet) == 1 else 'do'} not hold"
         if few and not outcome.allow_few:

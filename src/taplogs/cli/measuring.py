@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -53,7 +54,10 @@ def asked_for(session: Session, filters: FilterOptions, compare: str | None) -> 
     now = session.runtime.clock()
     window = filters.window(now, session.zone)
     if compare is not None:
-        compared_window(compare, replace(window, until=window.until or now), now=now, zone=session.zone)
+        until = window.until or (now if filters.is_relative else None)
+        # Whether an absolute time is past is for the source's clock to say.
+        until = until or max(now, (window.since or now) + timedelta(milliseconds=1))
+        compared_window(compare, replace(window, until=until), now=now, zone=session.zone)
     return filters.query(session.templates)
 
 
@@ -70,17 +74,27 @@ def measure(
     Both windows take one moment for now; one with a start but no end, or compared, ends then.
     """
     now = ceil_to_millisecond(source.now())
-    query = session.resolve_at(query, filters, now)
-    window = query.window
+    window = filters.window(now, session.zone)
     if window.until is None and (compare is not None or (window.since is not None and window.since < now)):
-        query = query.within(replace(window, until=now))
-    earlier = None if compare is None else compared_window(compare, query.window, now=now, zone=session.zone)
+        window = replace(window, until=now)
+    query = query.within(window)
+    earlier = None if compare is None else compared_window(compare, window, now=now, zone=session.zone)
+    if window.since is not None:
+        session.tell_window(window)
+    if earlier is not None:
+        session.tell_window(earlier, "compared with the window ", _other_length(window, earlier))
     with session.progress():
         summary = count(query)
-        measured = Measured(summary, covered(query.window, summary.timeline, now))
-        if earlier is None:
-            return Measurement(query, measured)
-        return Measurement(query, measured, Measured(count(query.within(earlier)), earlier))
+        measured = Measured(summary, covered(window, summary.timeline, now))
+        before = None if earlier is None else Measured(count(query.within(earlier)), earlier)
+    if window.since is None and summary.timeline.first:
+        session.tell_window(measured.window)
+    return Measurement(query, measured, before)
+
+
+def _other_length(window: Window, earlier: Window) -> str:
+    times = earlier.length / window.length
+    return "" if 0.99 < times < 1.01 else f", {times:.2g} times as long: changes are those of rates"
 
 
 def summarised(source: LogSource, grouping: Grouping) -> Callable[[LogQuery], Summary]:

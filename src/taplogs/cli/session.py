@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from taplogs.cli.ending import End
     from taplogs.core.entry import LogEntry
+    from taplogs.core.timespan import Window
     from taplogs.credentials import Credential, StoredFile
     from taplogs.output.progress import Progress
     from taplogs.sources.protocol import LogSource
@@ -147,15 +148,17 @@ class Session:
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""
-        return self.resolve_at(query, filters, source.now() if filters.is_relative else self.runtime.clock())
-
-    def resolve_at(self, query: LogQuery, filters: FilterOptions, now: datetime) -> LogQuery:
-        """Return `query` over the window of `filters` as it is at `now`; the window is told to a person."""
-        window = filters.window(now, self.zone)
-        if (window.since or window.until) and self.messages and self.messages.screen.is_terminal:
-            since = self._local(window.since) if window.since else "the beginning"
-            self.notice(f"from {since} until {self._local(window.until) if window.until else 'now'}")
+        window = filters.window(source.now() if filters.is_relative else self.runtime.clock(), self.zone)
+        if window.since or window.until:
+            self.tell_window(window)
         return query.within(window)
+
+    def tell_window(self, window: Window, label: str = "", rest: str = "") -> None:
+        """Tell a person which window is read."""
+        if self.messages and self.messages.screen.is_terminal:
+            since = self._local(window.since) if window.since else "the beginning"
+            until = self._local(window.until) if window.until else "now"
+            self.notice(f"{label}from {since} until {until}{rest}")
 
     def _local(self, instant: datetime) -> str:
         return in_zone(instant, self.zone).isoformat(" ", "seconds")

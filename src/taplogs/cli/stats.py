@@ -65,6 +65,11 @@ def show_stats(
     session = Session(context.obj, source, display)
     format_name = report_format(output, session.output.screen)
     dimensions = dimensions_named(by, session.templates, session.zone) if by is not None else ()
+    if compare is not None and any(dimension.is_time and not dimension.recurs for dimension in dimensions):
+        raise UsageError(
+            "no hour and no day is in both windows that --compare puts side by side",
+            "--by weekday or hour-of-day has groups that come again",
+        )
     order = sort_for(sort, dimensions, is_comparison=compare is not None)
     query = asked_for(session, filters, compare)
     grouping = Grouping(dimensions or (endpoint_dimension(session.templates),), timeline=not dimensions)

@@ -9,6 +9,7 @@ from taplogs.core.timeline import Timeline
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
 
+_MINUTE = timedelta(minutes=1)
 _MILLISECOND = timedelta(milliseconds=1)
 _FIRST = datetime.min.replace(tzinfo=UTC)
 _LAST = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
@@ -24,12 +25,13 @@ _DAYS = (1, 2, 7, 14, 28, 91, 182, 364, 3640, 36400, 364000, 3640000, 7280000)
 def covered(window: Window, timeline: Timeline[Any], now: datetime) -> Window:
     """Return `window` with two bounds: from the first entry where it has no start, to now where it has no end.
 
-    A window with neither ends with the last entry. `now` is aware.
+    A window with neither ends with the last entry. One that goes by entries is a minute long at least: of a single
+    entry nobody can say how many there are a minute. `now` is aware.
     """
     first = parse_timestamp(timeline.first) if timeline.first else now
     last = parse_timestamp(timeline.last) if timeline.last else now
-    since = window.since or min(first, _before(window.until) if window.until else first)
     until = window.until or (now if window.since else _after(last))
+    since = window.since or min(first, max(until, _FIRST + _MINUTE) - _MINUTE)
     since = min(since, _before(_LAST))
     return Window(since, max(until, _after(since)))
 

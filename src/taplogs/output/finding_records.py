@@ -8,7 +8,6 @@ from typing import Any
 from taplogs.core.assertions import Finding, Outcome, Value, Verdict
 from taplogs.core.dimensions import Dimension
 from taplogs.core.error_groups import ErrorGroup
-from taplogs.output.finding_text import MOST_NEW_ERRORS
 from taplogs.output.stats_records import window_record
 
 
@@ -40,7 +39,7 @@ def _record(finding: Finding, dimensions: Sequence[Dimension]) -> dict[str, Any]
         "bound": "min" if measure.is_least else "max",
         "requests": finding.sample,
         "neededRequests": finding.needed,
-        "newErrors": [_error_record(error) for error in finding.new_errors[:MOST_NEW_ERRORS]],
+        "newErrors": [_error_record(error) for error in finding.new_errors],
     }
 
 

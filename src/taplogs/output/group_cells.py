@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from taplogs.core.dimensions import Dimension, Group, Key
 from taplogs.core.stats import OTHERS
@@ -32,7 +32,14 @@ def _key_cell(key: Key, dimension: Dimension, screen: Screen, zone: tzinfo) -> C
         return Cell("-")
     text = str(key)
     if dimension.name == "hour" and text != OTHERS:
-        return Cell(in_zone(parse_timestamp(text), zone).isoformat(" ")[:16])
+        return Cell(_hour(in_zone(parse_timestamp(text), zone)))
     if dimension.field == "status_code":
         return Cell(text, STATUS_STYLES.get(int(text[0]), "") if text[0].isdigit() else "")
     return Cell(screen.clean(text))
+
+
+def _hour(local: datetime) -> str:
+    """Return an hour as clocks showed it, with its offset where they showed it twice."""
+    text = local.isoformat(" ")
+    comes_twice = local.replace(fold=1 - local.fold).utcoffset() != local.utcoffset()
+    return text[:16] + text[19:] if comes_twice else text[:16]

@@ -21,7 +21,7 @@ from taplogs.output.stats_records import minutes_of
 from taplogs.output.table import shorten, show_latency, text_width
 from taplogs.output.terminal import Screen
 from taplogs.output.time_chart import time_chart
-from taplogs.output.wording import percent, signed_percent
+from taplogs.output.wording import percent, signed, signed_percent
 
 _WIDTH_IN_A_PIPE = 100
 _WIDEST = 140
@@ -51,11 +51,11 @@ class StatsView:
     def comparison(self, total: Figures, window: Window, before: Figures, earlier: Window) -> list[str]:
         """Return the headline figures of two windows and what changed."""
         rows = []
+        factor = window.length / earlier.length
         for line in _COMPARED:
             now, then = line.value(total, minutes_of(window)), line.value(before, minutes_of(earlier))
-            rows.append(
-                [Cell(line.name), *(Cell(_shown(value, line.show)) for value in (now, then)), line.change(now, then)]
-            )
+            shown = [Cell(_shown(value, line.show)) for value in (now, then)]
+            rows.append([Cell(line.name), *shown, line.change(now, then and then * factor if line.is_count else then)])
         columns = [GridColumn("")] + [GridColumn(name, right=True) for name in ("NOW", "BEFORE", "CHANGE")]
         return grid_lines(columns, rows, self._screen)
 
@@ -130,23 +130,27 @@ class StatsView:
 
 
 class _Compared(Struct, frozen=True):
-    """One line of the comparison: what it shows, of figures and minutes; whether more of it is worse."""
+    """One line of the comparison: what it shows, of figures and minutes; whether more of it is worse.
+
+    A count goes with the length of its window.
+    """
 
     name: str
     value: Callable[[Figures, float], float | None]
     show: Callable[[float], str]
     more_is_worse: bool = False
     is_ratio: bool = False
+    is_count: bool = False
 
     def change(self, now: float | None, then: float | None) -> Cell:
         """Return the change: of a share in points, of anything else in percent."""
         if now is None or then is None or (not self.is_ratio and not then):
             return Cell("-")
         difference = now - then
-        text = f"{difference * 100:+.1f} points" if self.is_ratio else signed_percent(difference / then)
-        worse = self.more_is_worse and difference > 0
-        better = self.more_is_worse and difference < 0
-        return Cell(text, STATUS_STYLES[5] if worse else STATUS_STYLES[2] if better else "")
+        text = f"{signed(difference * 100)} points" if self.is_ratio else signed_percent(difference / then)
+        if not self.more_is_worse or text.startswith("0.0 "):
+            return Cell(text)
+        return Cell(text, STATUS_STYLES[5 if difference > 0 else 2])
 
 
 def _milliseconds(value: float) -> str:
@@ -154,7 +158,7 @@ def _milliseconds(value: float) -> str:
 
 
 _COMPARED = (
-    _Compared("requests", lambda figures, _: figures.requests, lambda value: f"{value:,.0f}"),
+    _Compared("requests", lambda figures, _: figures.requests, lambda value: f"{value:,.0f}", is_count=True),
     _Compared("a minute", lambda figures, minutes: figures.requests / minutes, lambda value: _number(value)),
     _Compared("success", lambda figures, _: figures.ratio(2), percent, is_ratio=True),
     _Compared("client errors", lambda figures, _: figures.ratio(4), percent, more_is_worse=True, is_ratio=True),

@@ -23,7 +23,13 @@ def percent(ratio: float | None) -> str:
 
 def signed_percent(ratio: float) -> str:
     """Return by which part something has changed: `+12.5 %`, and from ten times on `x12`."""
-    return f"{ratio * 100:+.1f} %" if abs(ratio) < 10 else f"x{ratio + 1:,.0f}"
+    return f"{signed(ratio * 100)} %" if abs(ratio) < 10 else f"x{ratio + 1:,.0f}"
+
+
+def signed(number: float) -> str:
+    """Return a difference to a tenth: `+1.5`, `-0.3`, and `0.0` for less than either shows."""
+    text = f"{number:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
 
 
 def duration(seconds: float) -> str:
