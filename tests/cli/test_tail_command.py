@@ -215,6 +215,7 @@ def test_an_end_that_is_past_by_the_clock_of_the_backend_is_refused(taplogs: Com
         (["--overlap", "0s"], "accepted: 1s to 24h"),
         (["-n", "-1"], "-1"),
         (["-n", "x"], "'x'"),
+        (["-n", "99999999999999999999"], "99999999999999999999"),
         (["--max", "0"], "0"),
         (["-o", "xml"], "--output 'xml' is not understood"),
         (["--columns", "nonsense"], "nonsense"),
@@ -361,6 +362,24 @@ def test_a_key_that_is_revoked_meanwhile_ends_it(taplogs: Command, busy: Backend
         assert busy.keys.revoke(busy.keys.listed()[0].masked)
         assert tail.wait() == 4
     assert "refuses the API key" in tail.err
+
+
+def test_json_is_whole_where_an_error_ends_it(taplogs: Command, busy: Backend) -> None:
+    with tailing(taplogs.at(busy), "-o", "json") as tail:
+        wait_until(lambda: len(tail.lines) > 1)
+        assert busy.keys.revoke(busy.keys.listed()[0].masked)
+        assert tail.wait() == 4
+    assert len(json.loads(tail.out)) == 10
+    assert json.loads(tail.err)["error"]["code"] == "authentication"
+
+
+def test_the_end_comes_before_the_first_answer_too(taplogs: Command) -> None:
+    env = {"TAPLOGS_BASE_URL": "http://127.0.0.1:1", "TAPLOGS_API_KEY": KEY}
+    begun = time.monotonic()
+    finished = taplogs.run("tail", "--until", "+1s", env=env)
+    assert finished.code == 6
+    assert "the time was up while the backend was away" in finished.err
+    assert time.monotonic() - begun < 20
 
 
 def test_without_a_key_it_ends_at_once(taplogs: Command, logs: Backend) -> None:
