@@ -46,17 +46,19 @@ def show_stats(
     sort: Annotated[
         str | None,
         typer.Option(
-            "--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count; key along time).", rich_help_panel=OUTPUT
+            "--sort", metavar="MEASURE", help=f"{', '.join(SORTS)} (count; along time key).", rich_help_panel=OUTPUT
         ),
     ] = None,
-    top: Annotated[int | None, top_option("So many groups; 0 for all (24).")] = None,
+    top: Annotated[int | None, top_option("So many groups; 0 for all (24 in a table).")] = None,
     compare: Compare = None,
     output: Format = None,
     fail_on_empty: FailOnEmpty = False,
 ) -> None:
     """Measure requests: how many, how they ended, how long they took.
 
-    Percentiles are exact, by nearest rank; requests whose latency is unknown are counted apart.
+    Percentiles are exact, by nearest rank; requests whose latency is unknown are counted apart. "errors" is their share
+    of the requests. With --compare, groups are sorted by how much the measure has changed. Days and hours are those of
+    --tz; programs get the beginning of an hour in UTC.
     """
     if by is None and (sort is not None or top is not None):
         raise UsageError(
