@@ -90,7 +90,7 @@ def test_a_report_holds_a_test_case_for_each_finding(
     assert suite.attrib == {"name": "taplogs check", "tests": "6", "failures": "4", "errors": "0", "skipped": "0"}
     properties = {item.attrib["name"]: item.attrib["value"] for item in suite.iter("property")}
     assert properties == {
-        "since": "2026-11-01T00:00:01.000Z",
+        "since": "2026-10-31T23:59:30.001Z",
         "until": "2026-11-01T00:00:30.001Z",
         "requests": "21",
     }
