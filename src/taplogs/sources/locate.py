@@ -92,7 +92,12 @@ def open_demo(folder: Path, surroundings: Surroundings, *, goes_on: bool = False
     application = create_app(store, clock=surroundings.clock)
     if goes_on:
         application = _filled_before(application, store, surroundings.clock)
-    transport = httpx.WSGITransport(app=application)
+
+    class StoreTransport(httpx.WSGITransport):
+        def close(self) -> None:
+            store.close()
+
+    transport = StoreTransport(app=application)
     key = ApiKey("sk_test_" + "0" * 22)
     deadline = Deadline(threading.Event(), surroundings.left)
     return _remote(BackendAddress("http://127.0.0.1/v1"), key, transport, deadline, Reach(parallel=1), surroundings)
