@@ -44,6 +44,7 @@ from taplogs.core.stats import Grouping, Summary
 from taplogs.errors import AssertionUnmet, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.records import report_format, write_records
+from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
 
 _EPILOG = """\b
@@ -225,18 +226,15 @@ def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome,
     if before is not None and not before.summary.counts and measurement.query.status is None:
         session.notice("the window before has no requests, so that every error is new")
     few, unmet, number = outcome.number(Verdict.TOO_FEW), outcome.unmet, len(outcome.findings)
+    assertions = counted(number, "assertion")
     if few and outcome.allow_few:
         verb = "rests" if few == 1 else "rest"
-        session.notice(f"{few:,} of {_assertions(number)} {verb} on too few requests, which --allow-few lets pass")
+        session.notice(f"{few:,} of {assertions} {verb} on too few requests, which --allow-few lets pass")
     if unmet:
-        told = f"{len(unmet):,} of {_assertions(number)} {'does' if len(unmet) == 1 else 'do'} not hold"
+        told = f"{len(unmet):,} of {assertions} {'does' if len(unmet) == 1 else 'do'} not hold"
         if few and not outcome.allow_few:
             told += f": too few requests for {'all' if few == number else f'{few:,}'}"
         raise AssertionUnmet(told, _further(session, unmet, compare))
-
-
-def _assertions(number: int) -> str:
-    return f"{number:,} assertion" if number == 1 else f"{number:,} assertions"
 
 
 def _further(session: Session, unmet: Sequence[Finding], compare: str | None) -> str:

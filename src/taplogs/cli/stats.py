@@ -83,7 +83,6 @@ def show_stats(
         _show(session, measurement, shown, dimensions)
     else:
         _write(session, format_name, measurement, shown, dimensions)
-    session.output.flush()
     _tell(session, measurement, len(rows) - len(shown), fail_on_empty=fail_on_empty)
 
 
@@ -119,6 +118,7 @@ def _show(
     else:
         lines = view.panel(summary, window, slowest(summary.groups()))
     session.output.write_lines(lines)
+    session.output.flush()
 
 
 def _write(

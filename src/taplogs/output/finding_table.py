@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from taplogs.core.assertions import NEW_ERRORS, Finding, Outcome, Verdict
 from taplogs.output.finding_text import (
     VERDICTS,
-    counted,
     new_error_lines,
     requests_of,
     shown_limit,
@@ -21,6 +20,7 @@ from taplogs.output.group_cells import key_cells, key_columns
 from taplogs.output.palette import BOLD
 from taplogs.output.table import fitting, text_width
 from taplogs.output.terminal import Screen
+from taplogs.output.wording import counted
 from taplogs.zone import in_zone
 
 _STYLES = {Verdict.FAIL: "31", Verdict.TOO_FEW: "33", Verdict.PASS: "32"}

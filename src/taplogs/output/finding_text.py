@@ -9,6 +9,7 @@ from fractions import Fraction
 from taplogs.core.apikey import mask_keys
 from taplogs.core.assertions import Assertion, Finding, Unit, Value, Verdict
 from taplogs.core.error_groups import ErrorGroup
+from taplogs.output.wording import counted
 
 VERDICTS = {Verdict.FAIL: "fail", Verdict.TOO_FEW: "too few", Verdict.PASS: "pass"}
 
@@ -62,11 +63,6 @@ def new_error_lines(finding: Finding) -> Iterator[str]:
         yield mask_keys(f"{place}  {reason}" if reason else place)
     if len(errors) > MOST_NEW_ERRORS:
         yield f"and {len(errors) - MOST_NEW_ERRORS:,} more"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 request`, `2 requests`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _exact(value: Value, unit: Unit) -> str:

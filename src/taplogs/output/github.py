@@ -8,7 +8,6 @@ from itertools import islice
 from taplogs.core.assertions import Finding, Outcome, Verdict
 from taplogs.output.finding_text import (
     VERDICTS,
-    counted,
     new_error_lines,
     requests_of,
     sentence,
@@ -17,6 +16,7 @@ from taplogs.output.finding_text import (
     without_commands,
 )
 from taplogs.output.terminal import Screen, harmless
+from taplogs.output.wording import counted
 
 MOST_ANNOTATIONS = 10
 """How many annotations of a kind GitHub shows of one step; the last says how many more there are."""
