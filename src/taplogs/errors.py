@@ -10,8 +10,10 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
     ├── AuthenticationError      4  no API key, or one that is refused
     ├── EntryNotFound            5  no entry has this id
     ├── GroupNotFound            5  no group of errors has this hash
-    └── BackendError             6  unreachable, failing, or not speaking the contract
-        └── RateLimited          6  429 after all retries
+    ├── BackendError             6  unreachable, failing, or not speaking the contract
+    │   └── RateLimited          6  429 after all retries
+    ├── IncompleteExport         7  not all of it is there, but what is there is kept and can be gone on with
+    └── VerificationFailed       8  evidence that is not what it says it is
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ class ExitCode(IntEnum):
     AUTHENTICATION = 4
     NOT_FOUND = 5
     BACKEND = 6
+    INCOMPLETE = 7
+    VERIFICATION = 8
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 
@@ -105,6 +109,20 @@ class RateLimited(BackendError):
     """The backend limits the rate, and waiting longer is not allowed."""
 
     code = "rate_limited"
+
+
+class IncompleteExport(TaplogsError):
+    """An export ended before its end; what it has is kept, and it can be gone on with."""
+
+    code = "incomplete"
+    exit_code = ExitCode.INCOMPLETE
+
+
+class VerificationFailed(TaplogsError):
+    """Evidence is not what it says it is, is not whole, or is not there."""
+
+    code = "verification"
+    exit_code = ExitCode.VERIFICATION
 
 
 def chosen(option: str, text: str, names: Collection[str]) -> str:

@@ -40,7 +40,8 @@ Try it now, without a key:
 
 _EPILOG = """\b
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 assertion not met,
-4 API key, 5 no such entry, 6 backend, 130 interrupted, 141 pipe closed.
+4 API key, 5 no such entry, 6 backend, 7 incomplete, 8 verification failed,
+130 interrupted, 141 pipe closed.
 """
 
 

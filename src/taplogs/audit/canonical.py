@@ -1,0 +1,34 @@
+"""Canonical bytes: the one text of a manifest (RFC 8785), and the one line of a record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import msgspec
+
+from taplogs.core.entry import LogEntry, encode_entries
+from taplogs.output.json_text import compact
+
+
+def canonical_json(document: object) -> bytes:
+    """Return `document` in the form of RFC 8785; its numbers are whole ones below 2^53, its member names ASCII.
+
+    Within these bounds, which manifests and proofs keep to, the standard library writes strings and numbers as the RFC
+    asks for, and sorts names as it does. Raises ValueError for a lone surrogate, which has no UTF-8.
+    """
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+
+
+def record_lines(entries: Sequence[LogEntry]) -> list[bytes]:
+    """Return each entry as its canonical line, without the line feed.
+
+    That is its JSON shape with the members in their order and no white space between tokens. Payloads keep their
+    numbers and strings as they were sent: nothing of the evidence is rewritten.
+    """
+    lines = encode_entries(list(entries)).split(b"\n")
+    lines.pop()
+    try:
+        return [msgspec.json.format(line, indent=-1) for line in lines]
+    except (msgspec.DecodeError, RecursionError):  # a lone surrogate, or very deep
+        return [compact(line) for line in lines]
