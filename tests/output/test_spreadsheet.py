@@ -15,7 +15,7 @@ from command import Command
 from serving import Backend, log_entry, payload
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.output.spreadsheet import csv_header, csv_row, guard, unguard
+from taplogs.output.spreadsheet import CsvRows, csv_header, guard, unguard
 
 STARTS = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
 FORMULA_LIKE = st.builds(str.__add__, st.sampled_from(["", *STARTS]), st.text(st.characters(codec="utf-8")))
@@ -23,7 +23,7 @@ FORMULA_LIKE = st.builds(str.__add__, st.sampled_from(["", *STARTS]), st.text(st
 
 def parsed(entry: LogEntry, *members: str) -> list[str]:
     """Return the cells of an entry's row, as the csv module reads them."""
-    text = (csv_header(members) + csv_row(entry, members, EndpointTemplates())).decode()
+    text = (csv_header(members) + CsvRows(members, EndpointTemplates()).encoded([entry])).decode()
     assert text.endswith("\r\n")
     heading, row = csv.reader(io.StringIO(text, newline=""), strict=True)
     assert heading == list(members)
@@ -65,13 +65,17 @@ def test_text_parses_back(agent: str, client: str) -> None:
         "＠1",
         "=cmd|' /C calc'!A0",
         "-",
+        " =1",
+        "\u00a0 =1",
+        "\ufeff=1",
+        "\x00",
     ],
 )
 def test_a_formula_is_guarded(text: str) -> None:
     assert parsed(log_entry(user_agent=text), "userAgent") == ["'" + text]
 
 
-@pytest.mark.parametrize("text", ["Mozilla/5.0", "1-1", "a=b", " =1", "", "0", "curl/8"])
+@pytest.mark.parametrize("text", ["Mozilla/5.0", "1-1", "a=b", " x", "", "0", "curl/8", "\u00a0", "http://=1"])
 def test_what_is_no_formula_is_not_guarded(text: str) -> None:
     assert parsed(log_entry(user_agent=text, client_id="x"), "userAgent", "clientId") == [text, "x"]
 
@@ -103,7 +107,7 @@ def test_numbers_of_an_entry_are_plain_and_null_is_empty() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a,b", 'say "x"', "two\nlines", "two\r\nlines", " space ", "tab\tin", "é東🎉", "\x00"]
+    "text", ["a,b", 'say "x"', "two\nlines", "two\r\nlines", " space ", "tab\tin", "é東🎉", "a\x00"]
 )
 def test_what_needs_quotes_gets_them(text: str) -> None:
     assert parsed(log_entry(user_agent=text), "id", "userAgent", "method") == ["entry-00001", text, "GET"]

@@ -57,6 +57,9 @@ class LogEntry(Struct, frozen=True, rename="camel", gc=False):
         return (self.timestamp, self.id)
 
 
+MEMBERS = tuple(field.encode_name for field in msgspec.structs.fields(LogEntry))
+"""The members of the JSON shape, in their order."""
+
 _encoder = msgspec.json.Encoder()
 _STRING = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _JSON_STRING = re.compile(_STRING)

@@ -9,17 +9,14 @@ import msgspec
 from msgspec import Struct
 
 from taplogs.core.endpoint import EndpointTemplates
-from taplogs.core.entry import LogEntry, encode_entries, encode_entry
+from taplogs.core.entry import MEMBERS, LogEntry, encode_entries, encode_entry
 from taplogs.errors import UsageError
 from taplogs.output.json_text import encoded
-from taplogs.output.spreadsheet import csv_header, csv_row
+from taplogs.output.spreadsheet import CsvRows, csv_header
 from taplogs.output.table import COLUMNS, DERIVED, PAYLOAD_MEMBERS, Table, columns_named
 from taplogs.output.terminal import Output, harmless_json
 
 Batches = Iterable[list[LogEntry]]
-
-MEMBERS = tuple(item.encode_name for item in msgspec.structs.fields(LogEntry))
-"""The members of the JSON shape, in their order."""
 
 
 class Layout(Struct, frozen=True):
@@ -72,14 +69,15 @@ def write_jsonl(batches: Batches, output: Output, layout: Layout) -> None:
 def write_csv(batches: Batches, output: Output, layout: Layout) -> None:
     """Write CSV (RFC 4180) with a heading; cells that a spreadsheet would run are guarded."""
     members = members_named(layout.columns)
+    rows = CsvRows(members, layout.templates)
     heading = csv_header(members)
     for batch in batches:
         output.write(heading)
         heading = b""
-        rows = [csv_row(entry, members, layout.templates) for entry in batch]
         if output.screen.is_terminal:
-            rows = [(output.screen.clean(row.decode("utf-8", "replace")[:-2]) + "\r\n").encode() for row in rows]
-        output.write(b"".join(rows))
+            output.write(b"".join([f"{output.screen.clean(line)}\r\n".encode() for line in rows.lines(batch)]))
+        else:
+            output.write(rows.encoded(batch))
         output.flush()
     output.write(heading)
 

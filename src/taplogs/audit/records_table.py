@@ -1,0 +1,85 @@
+"""records.csv as it follows from the bytes of records.jsonl: one derivation for writing and checking it."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct
+
+from taplogs.core.decoding import MalformedBody, decode_entry
+from taplogs.core.endpoint import EndpointTemplates
+from taplogs.core.entry import MEMBERS, LogEntry
+from taplogs.output.spreadsheet import CsvRows, csv_header
+
+COLUMNS = MEMBERS
+"""The columns of records.csv: every member of an entry, in order."""
+
+_BLOCK = 1 << 20
+
+_decoder = msgspec.json.Decoder(LogEntry)
+
+
+class TableForm(Struct, frozen=True):
+    """What may differ between two tables of the same records; the manifest says both."""
+
+    formula_guard: bool = True
+    byte_order_mark: bool = False
+
+
+class RecordsTable:
+    """Derives the rows of a table, block by block; the rows of a record depend on its line alone."""
+
+    def __init__(self, form: TableForm) -> None:
+        """Nothing is written here: what writes or compares asks for `heading` and `rows`."""
+        self.heading = csv_header(COLUMNS, byte_order_mark=form.byte_order_mark)
+        self._rows = CsvRows(COLUMNS, EndpointTemplates(), guarded=form.formula_guard)
+
+    @property
+    def guarded_cells(self) -> int:
+        """How many cells of the rows so far got the guard."""
+        return self._rows.guarded_cells
+
+    def rows(self, block: bytes, first: int = 1) -> bytes:
+        """Return the rows of a block of records.jsonl, whole lines with their line feeds; the first is row `first`.
+
+        Raises ValueError, which names the row, for a line that is no record.
+        """
+        return self._rows.encoded(_entries(block, first))
+
+
+def write_table(records: BinaryIO, out: BinaryIO, form: TableForm) -> int:
+    """Write the table of an opened records.jsonl, in constant memory; return how many cells got the guard.
+
+    Raises ValueError as `RecordsTable.rows` does.
+    """
+    table = RecordsTable(form)
+    out.write(table.heading)
+    first = 1
+    while block := records.read(_BLOCK) + records.readline():
+        out.write(table.rows(block, first))
+        first += block.count(b"\n")
+    return table.guarded_cells
+
+
+def _entries(block: bytes, first: int) -> list[LogEntry]:
+    try:
+        block.decode("utf-8")  # msgspec does not look for other bytes within payloads
+        entries = _decoder.decode_lines(block)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        entries = []
+    if len(entries) == block.count(b"\n"):
+        return entries
+    return [_entry(line, row) for row, line in enumerate(block.removesuffix(b"\n").split(b"\n"), first)]
+
+
+def _entry(line: bytes, row: int) -> LogEntry:
+    try:
+        line.decode("utf-8")
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # a lone surrogate, or very deep; or no record
+    try:
+        return decode_entry(line)
+    except MalformedBody as error:
+        raise ValueError(f"row {row} is no record: {error.reason}") from None
