@@ -18,6 +18,8 @@ COLUMNS = MEMBERS
 _BLOCK = 1 << 20
 
 _decoder = msgspec.json.Decoder(LogEntry)
+_NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""A lone surrogate, deep nesting, or no record at all; bytes that are not UTF-8 are met when a payload is decoded."""
 
 
 class TableForm(Struct, frozen=True):
@@ -33,7 +35,7 @@ class RecordsTable:
     def __init__(self, form: TableForm) -> None:
         """Nothing is written here: what writes or compares asks for `heading` and `rows`."""
         self.heading = csv_header(COLUMNS, byte_order_mark=form.byte_order_mark)
-        self._rows = CsvRows(COLUMNS, EndpointTemplates(), guarded=form.formula_guard)
+        self._rows = CsvRows(COLUMNS, EndpointTemplates(), guarded=form.formula_guard, canonical=True)
 
     @property
     def guarded_cells(self) -> int:
@@ -45,7 +47,14 @@ class RecordsTable:
 
         Raises ValueError, which names the row, for a line that is no record.
         """
-        return self._rows.encoded(_entries(block, first))
+        try:
+            entries = _decoder.decode_lines(block)
+            if len(entries) == block.count(b"\n"):
+                return self._rows.encoded(entries)
+        except _NOT_STRICT:
+            pass
+        lines = block.removesuffix(b"\n").split(b"\n")
+        return self._rows.encoded([_entry(line, row) for row, line in enumerate(lines, first)])
 
 
 def write_table(records: BinaryIO, out: BinaryIO, form: TableForm) -> int:
@@ -62,23 +71,12 @@ def write_table(records: BinaryIO, out: BinaryIO, form: TableForm) -> int:
     return table.guarded_cells
 
 
-def _entries(block: bytes, first: int) -> list[LogEntry]:
-    try:
-        block.decode("utf-8")  # msgspec does not look for other bytes within payloads
-        entries = _decoder.decode_lines(block)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        entries = []
-    if len(entries) == block.count(b"\n"):
-        return entries
-    return [_entry(line, row) for row, line in enumerate(block.removesuffix(b"\n").split(b"\n"), first)]
-
-
 def _entry(line: bytes, row: int) -> LogEntry:
     try:
         line.decode("utf-8")
         return _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # a lone surrogate, or very deep; or no record
+    except _NOT_STRICT:
+        pass
     try:
         return decode_entry(line)
     except MalformedBody as error:

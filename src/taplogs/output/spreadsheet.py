@@ -59,12 +59,21 @@ def csv_cell(value: object) -> str:
 
 
 class CsvRows:
-    """Turns entries into rows: null is an empty cell, a payload compact JSON, a number as it is, text guarded."""
+    """Turns entries into rows: null is an empty cell, a payload compact JSON, a number as it is, text guarded.
 
-    def __init__(self, members: Sequence[str], templates: EndpointTemplates, *, guarded: bool = True) -> None:
-        """`guarded`: text that a spreadsheet would run gets the guard. Every cell that did is counted."""
+    `guarded_cells` says of all rows so far how many cells got the guard.
+    """
+
+    def __init__(
+        self, members: Sequence[str], templates: EndpointTemplates, *, guarded: bool = True, canonical: bool = False
+    ) -> None:
+        """`guarded`: text that a spreadsheet would run gets the guard.
+
+        `canonical`: the payloads hold no needless white space, and need not be rid of it.
+        """
         self.guarded_cells = 0
         self._guarded = guarded
+        self._canonical = canonical
         self._columns = [self._column(member, templates) for member in members]
 
     def lines(self, entries: Sequence[LogEntry]) -> list[str]:
@@ -85,10 +94,13 @@ class CsvRows:
         kinds: dict[str, _Cells] = {
             "status_code": _numbers,
             "latency_ms": _numbers,
-            "request_payload": _payloads,
-            "response_payload": _payloads,
+            "request_payload": self._payloads,
+            "response_payload": self._payloads,
         }
         return attrgetter(field.name), kinds.get(field.name, self._texts)
+
+    def _payloads(self, column: list[Raw]) -> list[str]:
+        return _payloads(map(str, column, repeat("utf-8")) if self._canonical else map(_compact_text, column))
 
     def _texts(self, column: list[str | None]) -> list[str]:
         texts = [text or "" for text in column]
@@ -118,14 +130,17 @@ def _numbers(column: Iterable[int | None]) -> list[str]:
     return ["" if number is None else str(number) for number in column]
 
 
-def _payloads(column: Iterable[Raw]) -> list[str]:
-    """Return payloads as cells. None is guarded: JSON starts no formula but where it is a negative number."""
-    return ["" if text == b"null" else _payload_cell(text) for text in map(bytes, column)]
+def _payloads(texts: Iterable[str]) -> list[str]:
+    """Return payloads as cells. None is guarded: JSON starts no formula, only a negative number starts with a sign."""
+    return [
+        "" if text == "null" else _in_quotes(text) if '"' in text or "," in text or "\r" in text else text
+        for text in texts
+    ]
 
 
-def _payload_cell(text: bytes) -> str:
-    cell = compact(text).decode("utf-8")
-    return _in_quotes(cell) if '"' in cell or "," in cell else cell
+def _compact_text(payload: Raw) -> str:
+    text = bytes(payload)
+    return "null" if text == b"null" else compact(text).decode("utf-8")
 
 
 def _quoted(text: str) -> str:
