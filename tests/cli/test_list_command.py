@@ -88,6 +88,26 @@ def test_csv_has_a_heading_and_holds_the_members(taplogs: Command, logs: Backend
     assert {row[name] for name in expected.keys() - rest.keys() - {"responsePayload"}} == {""}
 
 
+def test_csv_raw_leaves_a_formula_as_it_was_sent(taplogs: Command, backend: Backend) -> None:
+    backend.store.add([log_entry(user_agent="=1+1")])
+    command = taplogs.at(backend)
+    words = ("list", "-o", "csv", "--columns", "id,user-agent")
+    assert command.here(*words).out == "id,userAgent\r\nentry-00001,'=1+1\r\n"
+    assert command.here(*words, "--csv-raw").out == "id,userAgent\r\nentry-00001,=1+1\r\n"
+
+
+def test_excel_gets_a_byte_order_mark(taplogs: Command, logs: Backend) -> None:
+    command = taplogs.at(logs)
+    assert command.here("list", "-o", "csv", "--excel").out == "\ufeff" + command.here("list", "-o", "csv").out
+
+
+@pytest.mark.parametrize("option", ["--csv-raw", "--excel"])
+def test_options_of_csv_are_refused_where_none_is_written(taplogs: Command, option: str) -> None:
+    finished = taplogs.here("list", "-o", "jsonl", option)
+    assert (finished.code, finished.out) == (2, "")
+    assert f"{option} is about CSV" in finished.err
+
+
 @pytest.mark.parametrize(
     ("form", "out"),
     [("table", ""), ("jsonl", ""), ("json", "[]\n"), ("csv", "id,status\r\n".replace("status", "statusCode"))],

@@ -9,6 +9,7 @@ from taplogs.cli.again import rest_command
 from taplogs.cli.command import build_command
 from taplogs.cli.listing import Listing
 from taplogs.cli.options import (
+    CsvOptions,
     DisplayOptions,
     FailOnEmpty,
     FilterOptions,
@@ -34,6 +35,7 @@ def list_entries(
     context: typer.Context,
     filters: FilterOptions,
     output: OutputOptions,
+    csv: CsvOptions,
     source: SourceOptions,
     display: DisplayOptions,
     limit: Annotated[
@@ -46,6 +48,7 @@ def list_entries(
     """List log entries, newest first."""
     session = Session(context.obj, source, display, limit=limit)
     format_name = output.format_for(session.output.screen)
+    csv.refuse_without_csv([format_name])
     payloads = shows_payloads(format_name, output.columns)
     query = replace(
         filters.query(session.templates),
@@ -58,7 +61,10 @@ def list_entries(
         query = session.resolve(query, filters, log_source)
         listing = Listing(query)
         batches = session.with_progress(listing.shown(log_source.batches(listing.query)))
-        FORMATS[format_name](batches, session.output, Layout(output.columns, session.zone, session.templates))
+        layout = Layout(
+            output.columns, session.zone, session.templates, guarded=not csv.csv_raw, byte_order_mark=csv.excel
+        )
+        FORMATS[format_name](batches, session.output, layout)
     if listing.next is not None:
         session.notice(f"{listing.count:,} shown, there are more. The next ones:")
         session.suggest(rest_command(session.runtime.arguments, query, listing))

@@ -1,5 +1,6 @@
 """The options that commands share, each declared once, and the LogQuery that the filters make."""
 
+from collections.abc import Collection
 from datetime import datetime, tzinfo
 from typing import Annotated, Any
 
@@ -193,6 +194,24 @@ class OutputOptions(Struct, frozen=True):
     def format_for(self, screen: Screen) -> str:
         """Return the name of the format; raises UsageError for one that does not exist."""
         return report_format(self.output, screen)
+
+
+class CsvOptions(Struct, frozen=True):
+    """How CSV is written."""
+
+    csv_raw: Annotated[
+        bool,
+        Option("--csv-raw", help="CSV: text as sent, even what a spreadsheet runs.", rich_help_panel=OUTPUT),
+    ] = False
+    excel: Annotated[
+        bool, Option("--excel", help="CSV: with the mark by which Excel knows UTF-8.", rich_help_panel=OUTPUT)
+    ] = False
+
+    def refuse_without_csv(self, written: Collection[str]) -> None:
+        """Raise UsageError where an option is given and CSV is not among the formats `written`."""
+        for option, given in (("--csv-raw", self.csv_raw), ("--excel", self.excel)):
+            if given and "csv" not in written:
+                raise UsageError(f"{option} is about CSV, and none is written", "add csv to the output format")
 
 
 class SourceOptions(Struct, frozen=True):

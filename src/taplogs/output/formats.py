@@ -22,13 +22,16 @@ Batches = Iterable[list[LogEntry]]
 class Layout(Struct, frozen=True):
     """How a listing is laid out: the columns asked for, where times are shown, the company's own templates.
 
-    `follows`: the listing goes on long after its first rows have settled the widths of a table.
+    `follows`: the listing goes on long after its first rows have settled the widths of a table. `guarded` and
+    `byte_order_mark`: CSV guards what a spreadsheet would run, and begins with the mark by which Excel knows UTF-8.
     """
 
     columns: str | None = None
     zone: tzinfo = UTC
     templates: EndpointTemplates = msgspec.field(default_factory=EndpointTemplates)
     follows: bool = False
+    guarded: bool = True
+    byte_order_mark: bool = False
 
 
 def write_table(batches: Batches, output: Output, layout: Layout) -> None:
@@ -67,10 +70,10 @@ def write_jsonl(batches: Batches, output: Output, layout: Layout) -> None:
 
 
 def write_csv(batches: Batches, output: Output, layout: Layout) -> None:
-    """Write CSV (RFC 4180) with a heading; cells that a spreadsheet would run are guarded."""
+    """Write CSV (RFC 4180) with a heading; cells that a spreadsheet would run are guarded unless told otherwise."""
     members = members_named(layout.columns)
-    rows = CsvRows(members, layout.templates)
-    heading = csv_header(members)
+    rows = CsvRows(members, layout.templates, guarded=layout.guarded)
+    heading = csv_header(members, byte_order_mark=layout.byte_order_mark)
     for batch in batches:
         output.write(heading)
         heading = b""
