@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+import auditing
 import counting
 import drawing
 import pulling
@@ -33,6 +34,7 @@ GROUPS: dict[str, Callable[[Environments, Path, int | None], Iterator[Figure]]] 
     "slices": slices.figures,
     "tailing": tailing.figures,
     "counting": counting.figures,
+    "auditing": auditing.figures,
 }
 
 

@@ -1,0 +1,66 @@
+"""Auditing: an export against the same pull without a manifest, its CSV against csv.writer, and verifying it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from environments import Environments
+from figure import Figure, Target
+from measure import Command, in_turns, result_of
+from servers import filled_store, reference_backend
+
+_ROUNDS = 3
+_ENTRIES = 500_000
+_ROWS = 50_000
+
+
+def figures(environments: Environments, scratch: Path, rounds: int | None) -> Iterator[Figure]:
+    """Yield what an export costs, and what checking it does."""
+    yield from _table(environments, rounds or _ROUNDS)
+    lines, both = scratch / "lines", scratch / "both"
+    with reference_backend(environments, filled_store(environments, scratch, _ENTRIES)) as variables:
+        pull = ("list", "-n", "0", "-o", "jsonl", "--reverse", "--redact")
+        export = ("export", "--force", "--format", "jsonl", "-o", str(lines), "--redact")
+
+        def command(*words: str) -> Command:
+            return environments.command(*words, variables=variables)
+
+        yield from _redacted(command(*export, "personal"), command(*pull, "personal"), rounds or _ROUNDS)
+        yield from _against_a_pull(command(*export, "none"), command(*pull, "none"), rounds or _ROUNDS)
+        whole = command("export", "--force", "-o", str(both), "--redact", "none")
+        (exported,) = in_turns([whole], 1)
+    yield Figure("records exported in a second, CSV besides", _ENTRIES / exported.seconds, "/s", "one round")
+    yield from _verified(environments, lines, both, rounds or _ROUNDS)
+
+
+def _table(environments: Environments, rounds: int) -> Iterator[Figure]:
+    times = result_of(environments.script("write_csv.py", str(_ROWS), str(rounds)))
+    rows, from_entries, from_cells = (seconds / _ROWS * 1e6 for seconds in times.values())
+    what = "CSV, as fast as Python's csv.writer"
+    measured = f"{rows:.2f} µs a row against {from_entries:.2f} µs, {_ROWS:,} rows"
+    yield Figure(what, from_entries / rows, "×", measured, Target(1.5, at_least=True))
+    yield Figure("… whose cells are made beforehand", from_cells / rows, "×", f"{from_cells:.2f} µs")
+
+
+def _against_a_pull(export: Command, pull: Command, rounds: int) -> Iterator[Figure]:
+    exported, pulled = in_turns([export, pull], rounds)
+    measured = f"{exported.seconds:.2f} s against {pulled.seconds:.2f} s, {_ENTRIES:,} entries"
+    share = pulled.seconds / exported.seconds
+    yield Figure("an export, as fast as a pull", share, "×", measured, Target(0.5, at_least=True))
+    yield Figure("memory of that", exported.peak_bytes / 1e6, "MB", "the most resident of all rounds", Target(80))
+
+
+def _redacted(export: Command, pull: Command, rounds: int) -> Iterator[Figure]:
+    exported, pulled = in_turns([export, pull], rounds)
+    measured = f"{exported.seconds:.2f} s against {pulled.seconds:.2f} s"
+    yield Figure("the same, both with personal data hidden", pulled.seconds / exported.seconds, "×", measured)
+
+
+def _verified(environments: Environments, lines: Path, both: Path, rounds: int) -> Iterator[Figure]:
+    of_lines, of_both = in_turns([environments.command("verify", str(folder)) for folder in (lines, both)], rounds)
+    measured = f"{of_lines.seconds:.2f} s, {_ENTRIES:,} records"
+    target = Target(300_000, at_least=True)
+    yield Figure("records verified in a second", _ENTRIES / of_lines.seconds, "/s", measured, target)
+    yield Figure("… with records.csv", _ENTRIES / of_both.seconds, "/s", f"{of_both.seconds:.2f} s")
+    yield Figure("memory of that", of_both.peak_bytes / 1e6, "MB", "the most resident of one process")
