@@ -28,7 +28,13 @@ def record_lines(entries: Sequence[LogEntry]) -> list[bytes]:
     """
     lines = encode_entries(list(entries)).split(b"\n")
     lines.pop()
+    return lines if _are_compact(lines) else [compact(line) for line in lines]
+
+
+def _are_compact(lines: Sequence[bytes]) -> bool:
+    """Return whether no white space stands between tokens; in one look at all, which is how entries mostly come."""
+    array = b"[%b]" % b",".join(lines)
     try:
-        return [msgspec.json.format(line, indent=-1) for line in lines]
+        return msgspec.json.format(array, indent=-1) == array
     except (msgspec.DecodeError, RecursionError):  # a lone surrogate, or very deep
-        return [compact(line) for line in lines]
+        return False
