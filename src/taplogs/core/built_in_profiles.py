@@ -1,0 +1,208 @@
+"""The built-in redaction profiles, in the shape that a company's own profile has in TOML (see `redaction_profile`).
+
+A name that starts with `*` is also one at the end of a longer name: `*password` is `userPassword`, too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+NONE: dict[str, Any] = {}
+
+SECRETS: dict[str, Any] = {
+    "fields": [
+        {
+            "names": (
+                "*password *passwd *passphrase *passcode *pwd *secret *secretKey *token *tokenSecret *apiKey "
+                "*accessKey *privateKey *signingKey *encryptionKey *authorization *cookie *cookies *sessionId "
+                "*sessionKey *credential *credentials *securityCode *signature *oneTimePassword *oneTimeCode "
+                "*clientAssertion *codeVerifier sid session auth otp totp mfaCode pin cvv cvc sig bearer jwt"
+            ).split(),
+        }
+    ],
+    "patterns": [
+        {"name": "API key", "pattern": r"sk_(?:live|test)_[0-9A-Za-z]{5,}", "contains": ["sk_"]},
+        {
+            "name": "authorization header",
+            "pattern": (
+                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token)[ \t]*:)"
+                r"[ \t]*(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\r\n]|\Z))[^\r\n]+)"
+            ),
+            "contains": ["authorization", "cookie", "x-api-key", "x-auth-token"],
+        },
+        {
+            "name": "bearer token",
+            "pattern": r"\b(?i:bearer)[ \t]+(?P<value>[0-9A-Za-z._~+/-]{8,}=*)",
+            "contains": ["bearer"],
+        },
+        {
+            "name": "basic credentials",
+            "pattern": r"\b(?i:basic)[ \t]+(?P<value>(?=[a-z]*[0-9A-Z=])[0-9A-Za-z+/_-]{8,}={0,2})",
+            "contains": ["basic"],
+        },
+        {
+            "name": "JSON web token",
+            "pattern": r"(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{5,}\.[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]*){0,3}",
+            "contains": ["eyj"],
+        },
+        {
+            "name": "private key",
+            "pattern": r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-----END [A-Z ]{0,60}-----)?",
+            "contains": ["private key"],
+        },
+        {
+            "name": "cloud key",
+            "pattern": (
+                r"\b(?:(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}\b|AIza[0-9A-Za-z_-]{30,}|ya29\.[0-9A-Za-z_-]{10,}"
+                r"|GOCSPX-[0-9A-Za-z_-]{10,})"
+            ),
+            "contains": ["akia", "asia", "agpa", "aroa", "aida", "aiza", "ya29.", "gocspx-"],
+        },
+        {
+            "name": "service token",
+            "pattern": (
+                r"\b(?:gh[opusr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}|glpat-[0-9A-Za-z_-]{20,}"
+                r"|xox[a-z]-[0-9A-Za-z-]{10,}|(?:rk_live|rk_test|pk_live|whsec)_[0-9A-Za-z]{10,})"
+            ),
+            "contains": [
+                "gho_",
+                "ghp_",
+                "ghu_",
+                "ghs_",
+                "ghr_",
+                "github_pat_",
+                "glpat-",
+                "xox",
+                "rk_",
+                "pk_",
+                "whsec_",
+            ],
+        },
+        {
+            "name": "password in a URL",
+            "pattern": r"://[^\s/?#@:]*:(?P<value>[^\s/?#@]+)@",
+            "contains": ["://"],
+        },
+    ],
+    "keep": "pageToken nextPageToken prevPageToken previousPageToken nextToken continuationToken syncToken".split(),
+}
+
+PERSONAL: dict[str, Any] = {
+    "extends": "secrets",
+    "fields": [
+        {
+            "label": "person",
+            "names": (
+                "*email *emailAddress *emails mail *userName login *userEmail candidate_email recipient recipients "
+                "skype twitter facebook instagram xing telegram whatsapp socialProfiles handle"
+            ).split(),
+        },
+        {
+            "label": "name",
+            "names": (
+                "name *firstName *lastName *middleName *fullName *displayName *givenName *familyName *surname "
+                "*maidenName *birthName *preferredName *legalName *nickname forename candidateName applicantName "
+                "contactName personName employeeName recruiterName managerName ownerName authorName holderName "
+                "accountHolder initials salutation honorific"
+            ).split(),
+        },
+        {
+            "label": "phone",
+            "names": "*phone *phones *phoneNumber *phoneNumbers *mobile *mobileNumber *telephone *cellphone tel fax faxNumber".split(),
+        },
+        {
+            "label": "birth",
+            "names": "*dateOfBirth dob *birthDate *birthday *birthplace *placeOfBirth yearOfBirth birthYear age".split(),
+        },
+        {
+            "label": "address",
+            "names": (
+                "address addresses *homeAddress *postalAddress *mailingAddress *streetAddress *billingAddress "
+                "*shippingAddress *currentAddress *permanentAddress addressLine street streetName houseNumber "
+                "*postalCode *postCode *zipCode zip city hometown latitude longitude geolocation"
+            ).split(),
+        },
+        {
+            "label": "trait",
+            "names": (
+                "gender sex pronouns *nationality citizenship citizenships *maritalStatus ethnicity race religion "
+                "disability disabilities veteranStatus sexualOrientation politicalAffiliation bloodType "
+                "workAuthorization visaStatus"
+            ).split(),
+        },
+        {
+            "label": "document",
+            "names": (
+                "*resume *resumes *resumeUrl *resumeText cv cvUrl cvText *coverLetter *coverLetterUrl coverLetterText "
+                "*fileName attachment attachments photo *photoUrl picture pictureUrl *avatar *avatarUrl portrait "
+                "notes note bio biography aboutMe"
+            ).split(),
+        },
+        {
+            "label": "link",
+            "names": (
+                "*linkedin *linkedinUrl *linkedinProfile github githubUrl gitlab portfolio portfolioUrl website "
+                "websiteUrl websites homepage blog *profileUrl socialUrl xingUrl"
+            ).split(),
+        },
+        {
+            "label": "identity",
+            "names": (
+                "ssn *socialSecurityNumber *nationalId *nationalIdNumber nationalInsuranceNumber *passport "
+                "*passportNumber *taxId *taxNumber tin idNumber identityNumber driversLicense driverLicense "
+                "driverLicenseNumber"
+            ).split(),
+        },
+        {"label": "card", "names": "*cardNumber creditCard pan".split()},
+        {
+            "label": "account",
+            "names": "*iban *bankAccount *bankAccountNumber accountNumber sortCode routingNumber bic swift".split(),
+        },
+        {"label": "salary", "names": "*currentSalary *expectedSalary *desiredSalary *salaryExpectation".split()},
+    ],
+    "parameters": [{"label": "search", "names": "search q query keyword keywords term".split()}],
+    "paths": [{"path": "$..candidate.location", "label": "address"}],
+    "patterns": [
+        {
+            "name": "e-mail address",
+            "label": "person",
+            "pattern": (
+                r"(?<![^\s@,;:<>()\[\]{}\"=&?/\\|])[^\s@,;:<>()\[\]{}\"=&?/\\|]++@"
+                r"(?:[\w\u0300-\u036f-]++(?:\.[\w\u0300-\u036f-]++)+|\[[0-9A-Fa-f:.]{2,45}\])"
+            ),
+            "check": "email",
+            "contains": ["@"],
+        },
+        {
+            "name": "telephone number",
+            "label": "phone",
+            "pattern": (
+                r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}[0-9]){6,14}(?![\w-])"
+                r"|(?<![\w+.-])(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}(?![\w-]|\.[0-9])"
+                r"|(?<![\w+.-])(?:00 ?[1-9]|\(?0)[0-9]{1,4}\)?(?:[ ./-][0-9]{2,8}){1,4}(?![\w-]|\.[0-9])"
+            ),
+            "check": "telephone",
+        },
+        {
+            "name": "card number",
+            "label": "card",
+            "pattern": r"(?<![\w.])(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
+            "check": "card",
+        },
+        {
+            "name": "IBAN",
+            "label": "account",
+            "pattern": r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]){11,30}(?!\w)",
+            "check": "iban",
+        },
+    ],
+    "messages": [
+        "$.responsePayload.error.details",
+        "$.responsePayload.error.errors",
+        "$.responsePayload.details",
+        "$.responsePayload.errors",
+    ],
+}
+
+BUILT_IN: dict[str, dict[str, Any]] = {"none": NONE, "secrets": SECRETS, "personal": PERSONAL}
+"""By name, from the least to the most that is hidden."""

@@ -1,0 +1,71 @@
+"""Keyed stable pseudonyms: one value has one pseudonym under one key, and without the key no value can be tried."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import unicodedata
+from collections.abc import Callable
+from hashlib import sha256
+
+_DIGITS = 16
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 200
+_FINGERPRINT_OF = b"taplogs pseudonym key fingerprint"
+
+
+class Pseudonyms:
+    """Makes pseudonyms under one key, which never appears in anything that this returns."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._made: dict[tuple[str, str], str] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that tell whether two keys are the same one."""
+        return hmac.digest(self._key, _FINGERPRINT_OF, "sha256").hex()[:_DIGITS]
+
+    def of(self, label: str, value: str) -> str:
+        """Return `label-` and 16 hexadecimal digits of HMAC-SHA256 (RFC 2104) over the label, NUL and the value.
+
+        Values that differ only in how they are written (see `normalised`) have the same pseudonym.
+        """
+        if len(value) > _LONGEST_REMEMBERED:
+            return self._make(label, value)
+        made = self._made.get((label, value))
+        if made is None:
+            if len(self._made) >= _MOST_REMEMBERED:
+                self._made.clear()
+            made = self._made[label, value] = self._make(label, value)
+        return made
+
+    def _make(self, label: str, value: str) -> str:
+        message = f"{label}\0{normalised(label, value)}".encode("utf-8", "surrogatepass")
+        return f"{label}-{hmac.new(self._key, message, sha256).hexdigest()[:_DIGITS]}"
+
+
+def normalised(label: str, value: str) -> str:
+    """Return the one form of a value: telephone numbers as digits, accounts without separators, else words.
+
+    Words are in Unicode's composed form (NFC), case folded, with single spaces.
+    """
+    return _FORMS.get(label, _words)(value)
+
+
+def _words(value: str) -> str:
+    folded = unicodedata.normalize("NFC", value).casefold()
+    return " ".join(unicodedata.normalize("NFC", folded).split())
+
+
+def _telephone(value: str) -> str:
+    """Return the digits; a number of something else, or of letters, goes by its words."""
+    digits = re.sub(r"\D", "", value)
+    return digits.removeprefix("00") or _words(value)
+
+
+def _account(value: str) -> str:
+    return re.sub(r"[\W_]", "", value).casefold() or _words(value)
+
+
+_FORMS: dict[str, Callable[[str], str]] = {"phone": _telephone, "card": _account, "account": _account}

@@ -1,0 +1,225 @@
+r"""Redaction profiles: which values are hidden, by name, by place, by pattern, and what stands in for them.
+
+A profile is data. A company's own one, in TOML, has the same members as the built-in ones:
+
+    extends = "personal"            # a built-in profile; what stands here goes before it
+    keep = ["nickname", "$.requestPayload.job.name"]   # names and paths that are left alone
+    messages = ["$.responsePayload.faults"]   # in failed requests: what is wrong with each field, by its name
+
+    [[fields]]                      # members of payloads, elements of XML, parameters of URLs and of forms
+    names = ["badge", "*staffNumber"]   # `badge` in any style, and all names that end in `staffNumber`
+    label = "badge"                 # pseudonyms are `badge-…`; without a label the value becomes `[redacted]`
+
+    [[parameters]]                  # the same for parameters of URLs alone
+    names = ["who"]
+    label = "name"
+
+    [[paths]]                       # see `json_path`; `$` is the entry
+    path = "$.requestPayload.items[*].ref"
+    label = "badge"
+
+    [[patterns]]
+    name = "staff number"
+    pattern = '\bE-(?P<value>[0-9]{6})\b'   # only the group `value` is replaced, where there is one
+    contains = ["e-"]               # optional: looked for only where one of these occurs, in whatever case
+
+A pattern of your own runs on texts of strangers. None can be proven harmless here: one with nested repetition, such as
+`(a+)+$`, may take forever. So texts of more than 100,000 characters are hidden as a whole from such patterns' sight.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from taplogs.core.built_in_profiles import BUILT_IN
+from taplogs.core.field_names import folded
+from taplogs.core.json_path import parse_path
+from taplogs.core.pattern_checks import CHECKS
+from taplogs.errors import ConfigurationError
+
+BUILT_IN_NAMES = tuple(BUILT_IN)
+"""What `built_in` takes, from the least to the most that is hidden."""
+
+_REDACTED = ("requestUrl", "requestPayload", "responsePayload", "ipAddress", "userAgent", "clientId", "companyId")
+"""The members of an entry that rules may be for. What it is found, ordered and counted by is never hidden."""
+
+_LABEL = "[a-z][a-z0-9]{0,19}"
+
+
+class _Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class FieldRule(_Part, frozen=True):
+    """Values under one of these names are replaced; `label` None: by `[redacted]`."""
+
+    names: tuple[str, ...]
+    label: str | None = None
+
+
+class PathRule(_Part, frozen=True):
+    """The value at a place of the entry is replaced."""
+
+    path: str
+    label: str | None = None
+
+
+class PatternRule(_Part, frozen=True):
+    """Text that matches is replaced where `check` accepts it; it is looked for where one of `contains` occurs."""
+
+    name: str
+    pattern: str
+    label: str | None = None
+    check: str | None = None
+    contains: tuple[str, ...] = ()
+
+
+class _Document(_Part, frozen=True):
+    extends: str = "none"
+    fields: tuple[FieldRule, ...] = ()
+    parameters: tuple[FieldRule, ...] = ()
+    paths: tuple[PathRule, ...] = ()
+    patterns: tuple[PatternRule, ...] = ()
+    keep: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+class Profile(Struct, frozen=True):
+    """What is hidden. Of several rules for the same value the first one counts."""
+
+    name: str
+    fields: tuple[FieldRule, ...] = ()
+    parameters: tuple[FieldRule, ...] = ()
+    paths: tuple[PathRule, ...] = ()
+    patterns: tuple[PatternRule, ...] = ()
+    keep: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of its rules as JSON with sorted members and without white space, in hexadecimal."""
+        from hashlib import sha256
+
+        rules = {name: value for name, value in msgspec.to_builtins(self).items() if name != "name"}
+        text = json.dumps(rules, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The labels of all pseudonyms that it may make."""
+        rules = (*self.fields, *self.parameters, *self.paths, *self.patterns)
+        return frozenset(rule.label for rule in rules if rule.label is not None)
+
+    @property
+    def pseudonyms(self) -> bool:
+        """Whether it makes any pseudonyms, and so needs a key."""
+        return bool(self.labels)
+
+    @property
+    def hides_nothing(self) -> bool:
+        """Whether it has no rules."""
+        return not (self.fields or self.parameters or self.paths or self.patterns)
+
+
+def built_in(name: str) -> Profile:
+    """Return a built-in profile; raises ConfigurationError for another name."""
+    if name not in BUILT_IN:
+        raise ConfigurationError(
+            f"there is no redaction profile {name!r}",
+            f"built in are {', '.join(BUILT_IN_NAMES)}; a profile of your own is a TOML file",
+        )
+    return _profile(msgspec.convert(BUILT_IN[name], _Document), name)
+
+
+def parse_profile(document: Mapping[str, Any], name: str) -> Profile:
+    """Return the profile that a TOML document describes; raises ConfigurationError that names the place of a fault."""
+    try:
+        own = msgspec.convert(document, _Document)
+    except msgspec.ValidationError as error:
+        raise _refusal(
+            name,
+            str(error),
+            "a profile has extends, keep, messages, [[fields]] and [[parameters]] with names and label, [[paths]] with "
+            "path and label, [[patterns]] with name, pattern, label, contains and check",
+        ) from None
+    for place, fault, hint in _faults(own):
+        raise _refusal(name, f"{fault} - at `$.{place}`", hint)
+    return _profile(own, name)
+
+
+def _profile(own: _Document, name: str) -> Profile:
+    base = Profile("none") if own.extends == "none" else built_in(own.extends)
+    return Profile(
+        name,
+        own.fields + base.fields,
+        own.parameters + base.parameters,
+        own.paths + base.paths,
+        own.patterns + base.patterns,
+        own.keep + base.keep,
+        own.messages + base.messages,
+    )
+
+
+def _refusal(name: str, fault: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(f"the redaction profile {name!r} cannot be used: {fault}", hint)
+
+
+def _faults(own: _Document) -> Iterator[tuple[str, str, str]]:
+    """Yield place, fault and hint of all that cannot be meant."""
+    if own.extends not in BUILT_IN:
+        yield "extends", f"there is no profile {own.extends!r} to extend", f"one of {', '.join(BUILT_IN_NAMES)}"
+    for member in ("fields", "parameters", "paths", "patterns"):
+        for index, rule in enumerate(getattr(own, member)):
+            if rule.label is not None and not re.fullmatch(_LABEL, rule.label):
+                yield f"{member}[{index}].label", f"the label {rule.label!r}", "a label is a word of a-z, 20 at most"
+    for member in ("fields", "parameters"):
+        for index, rule in enumerate(getattr(own, member)):
+            for fault in filter(None, map(_fault_of_name, rule.names)):
+                yield f"{member}[{index}].names", fault, "a name is one of letters and digits, with * before it or not"
+    for index, path in enumerate(own.paths):
+        yield from _faults_of_path(f"paths[{index}].path", path.path)
+    for index, path in enumerate(own.messages):
+        yield from _faults_of_path(f"messages[{index}]", path)
+    for index, kept in enumerate(own.keep):
+        if kept.startswith("$"):
+            yield from _faults_of_path(f"keep[{index}]", kept)
+        elif fault := _fault_of_name(kept):
+            yield f"keep[{index}]", fault, "a name, or a path that starts with $"
+    for index, rule in enumerate(own.patterns):
+        yield from _faults_of_pattern(f"patterns[{index}]", rule)
+
+
+def _fault_of_name(name: str) -> str:
+    return "" if folded(name) and "*" not in name[1:] else f"the name {name!r}"
+
+
+def _faults_of_path(place: str, path: str) -> Iterator[tuple[str, str, str]]:
+    try:
+        first, *rest = parse_path(path)
+    except ValueError as error:
+        yield place, str(error), "a path is such as $.requestPayload.items[*].name or $..candidate.location"
+        return
+    if first.deep or first.name is None:
+        return
+    if first.name not in _REDACTED:
+        yield place, f"{first.name!r} in the path {path!r}", f"what can be redacted is {', '.join(_REDACTED)}"
+    elif rest and not first.name.endswith("Payload"):
+        yield place, f"the path {path!r} into a text", "only payloads have members"
+
+
+def _faults_of_pattern(place: str, rule: PatternRule) -> Iterator[tuple[str, str, str]]:
+    try:
+        expression = re.compile(rule.pattern)
+    except re.error as error:
+        yield f"{place}.pattern", f"the pattern {rule.pattern!r}: {error}", "a regular expression of Python"
+        return
+    if expression.match(""):
+        yield f"{place}.pattern", f"the pattern {rule.pattern!r} matches an empty text", "it must match what is hidden"
+    if rule.check is not None and rule.check not in CHECKS:
+        yield f"{place}.check", f"the check {rule.check!r}", f"one of {', '.join(CHECKS)}"

@@ -1,0 +1,66 @@
+"""What stands in for hidden values, and the account of what was hidden."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from taplogs.core.apikey import mask_keys
+from taplogs.core.echo import Echoes
+from taplogs.core.field_names import Rule
+from taplogs.core.redaction_patterns import Marks
+
+if TYPE_CHECKING:
+    from taplogs.core.pseudonym import Pseudonyms
+
+MASK = "[redacted]"
+_ONE_KEY = re.compile(r"sk_(?:live|test)_[0-9A-Za-z]{5,}")
+
+
+class Change(Struct, frozen=True):
+    """One value that is hidden: where it stood as a JSON path, by which rule, and what stands there now."""
+
+    place: str
+    rule: str
+    becomes: str
+
+
+class Replacements:
+    """Replaces values and counts them by rule. Remembers those of the request at hand, which a response may repeat."""
+
+    def __init__(self, marks: Marks, pseudonyms: Pseudonyms | None) -> None:
+        self.counts: Counter[str] = Counter()
+        self.echoes = Echoes()
+        self.changes: list[Change] | None = None
+        self.place: Callable[[], str] = str
+        self.marks = marks
+        self._pseudonyms = pseudonyms
+
+    @property
+    def key_fingerprint(self) -> str | None:
+        """What tells whether two keys are the same one; None where there are no pseudonyms."""
+        return self._pseudonyms.fingerprint if self._pseudonyms else None
+
+    def whole(self, rule: Rule, value: str) -> str:
+        """Return what stands in for a whole value; one that says nothing, or was replaced before, is left alone."""
+        if not value.strip() or self.marks.is_mark(value):
+            return value
+        self.echoes.remember(value, rule)
+        return self.part(rule, value)
+
+    def part(self, rule: Rule, value: str) -> str:
+        """Return what stands in for a part of a text."""
+        becomes = self._becomes(rule, value)
+        self.counts[rule.name] += 1
+        if self.changes is not None:
+            self.changes.append(Change(self.place(), rule.name, becomes))
+        return becomes
+
+    def _becomes(self, rule: Rule, value: str) -> str:
+        if rule.label is None or self._pseudonyms is None:
+            return mask_keys(value) if _ONE_KEY.fullmatch(value) else MASK
+        return self._pseudonyms.of(rule.label, value)
