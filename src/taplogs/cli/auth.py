@@ -12,7 +12,7 @@ from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.core.apikey import ApiKey
 from taplogs.core.query import LogQuery
-from taplogs.credentials import KEY_VARIABLE, Keyring
+from taplogs.credentials import KEY_VARIABLE, stored_keyring
 from taplogs.errors import AuthenticationError, BackendError, TaplogsError, UsageError
 from taplogs.sources.locate import open_backend
 
@@ -47,7 +47,7 @@ def login(
         session.stored_keys.set(address.origin, key)
         place = f"the file {session.stored_keys.path}"
     else:
-        Keyring().set(address.origin, key)
+        stored_keyring().set(address.origin, key.reveal())
         place = "the system keyring"
     session.notice(f"stored {key.masked} for {address.origin} in {place}")
 
@@ -56,7 +56,7 @@ def logout(context: typer.Context, source: SourceOptions, display: DisplayOption
     """Forget the stored API key."""
     session = Session(context.obj, source, display)
     address = _backend(session)
-    forgotten = [session.stored_keys.delete(address.origin), Keyring().delete(address.origin)]
+    forgotten = [session.stored_keys.delete(address.origin), stored_keyring().delete(address.origin)]
     if any(forgotten):
         session.notice(f"forgot the key for {address.origin}")
     else:
