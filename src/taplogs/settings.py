@@ -122,6 +122,13 @@ SETTINGS = {
             "color", _one_of("auto", "always", "never"), "when output is coloured", "auto", convention=color_convention
         ),
         Setting("limit", _whole_number(0, 10**9), "how many entries list shows; 0 for all", 50),
+        # Not of a profile: what is hidden, and what people are called, does not depend on which backend is asked.
+        Setting(
+            "redact",
+            _text,
+            "what is hidden: none, secrets, personal, or a TOML file; without it each command has its own",
+        ),
+        Setting("pseudonym_key_file", _text, "a file that holds the key of pseudonyms"),
         Setting("endpoint_templates", _templates, "your own endpoint templates, before the built-in ones", ()),
     )
 }

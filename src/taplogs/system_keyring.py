@@ -14,7 +14,7 @@ _SECONDS = 5.0
 Result = TypeVar("Result")
 
 
-class _NoAnswer(Exception):  # noqa: N818 - it never leaves this module
+class _NoAnswer(Exception):
     pass
 
 

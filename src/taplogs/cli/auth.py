@@ -8,7 +8,7 @@ import typer
 from msgspec.structs import replace
 
 from taplogs.cli.command import build_group
-from taplogs.cli.options import DisplayOptions, SourceOptions
+from taplogs.cli.options import BackendOptions, DisplayOptions
 from taplogs.cli.session import Session
 from taplogs.core.apikey import ApiKey
 from taplogs.core.query import LogQuery
@@ -26,7 +26,7 @@ backend (scheme, host and port) and are sent to no other.
 
 def login(
     context: typer.Context,
-    source: SourceOptions,
+    source: BackendOptions,
     display: DisplayOptions,
     insecure_storage: Annotated[
         bool, typer.Option("--insecure-storage", help="Store it in a file that only you can read, not in the keyring.")
@@ -52,7 +52,7 @@ def login(
     session.notice(f"stored {key.masked} for {address.origin} in {place}")
 
 
-def logout(context: typer.Context, source: SourceOptions, display: DisplayOptions) -> None:
+def logout(context: typer.Context, source: BackendOptions, display: DisplayOptions) -> None:
     """Forget the stored API key."""
     session = Session(context.obj, source, display)
     address = _backend(session)
@@ -67,7 +67,7 @@ def logout(context: typer.Context, source: SourceOptions, display: DisplayOption
 
 def status(
     context: typer.Context,
-    source: SourceOptions,
+    source: BackendOptions,
     display: DisplayOptions,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FORMAT", help="text or json.")] = "text",
 ) -> None:

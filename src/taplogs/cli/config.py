@@ -115,6 +115,10 @@ def _try_out(name: str, value: Any) -> None:
         time_zone(value, "this value", {})
     elif name == "endpoint_templates":
         EndpointTemplates(value)
+    elif name == "redact":
+        from taplogs.redaction_file import profile_named
+
+        profile_named(value)
 
 
 def _shown(value: object) -> str:

@@ -214,7 +214,7 @@ class CsvOptions(Struct, frozen=True):
                 raise UsageError(f"{option} is about CSV, and none is written", "add csv to the output format")
 
 
-class SourceOptions(Struct, frozen=True):
+class BackendOptions(Struct, frozen=True):
     """Where entries come from, and how it is reached."""
 
     source: Annotated[
@@ -270,6 +270,29 @@ class SourceOptions(Struct, frozen=True):
         if self.demo and self.source not in (None, "demo"):
             raise UsageError("--demo and --source name two sources", "give one of them")
         return "demo" if self.demo else self.source
+
+
+class SourceOptions(BackendOptions, frozen=True):
+    """Where entries come from, and what of them is hidden: for every command that reads them."""
+
+    redact: Annotated[
+        str | None,
+        Option(
+            "--redact",
+            metavar="PROFILE",
+            help="What to hide: none, secrets (for reading), personal (for export), or a TOML file.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
+    pseudonym_key_file: Annotated[
+        str | None,
+        Option(
+            "--pseudonym-key-file",
+            metavar="FILE",
+            help="A file that holds the key of pseudonyms.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None
 
 
 class DisplayOptions(Struct, frozen=True):

@@ -31,6 +31,8 @@ class Runtime:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     random: Callable[[], float] = random.random
+    random_bytes: Callable[[int], bytes] = os.urandom
+    """For keys: random bytes that nobody can guess."""
     color: str | None = None
     """When output is coloured, as soon as the settings of the run have said it."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from taplogs.cli.options import DisplayOptions, FilterOptions, SourceOptions, settings_flags
+from taplogs.cli.options import BackendOptions, DisplayOptions, FilterOptions, settings_flags
 from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.core.endpoint import EndpointTemplates
@@ -27,18 +27,34 @@ if TYPE_CHECKING:
 
     from taplogs.cli.ending import End
     from taplogs.core.entry import LogEntry
+    from taplogs.core.redact import Redactor
+    from taplogs.core.redaction_profile import Profile
     from taplogs.core.timespan import Window
     from taplogs.credentials import Credential, StoredFile
     from taplogs.output.progress import Progress
+    from taplogs.pseudonym_key import PseudonymKey
     from taplogs.sources.protocol import LogSource
 
 
 class Session:
     """Settings, streams and the source of one command."""
 
-    def __init__(self, runtime: Runtime, source: SourceOptions, display: DisplayOptions, **flags: object) -> None:
-        """`flags`: further settings that the command's own options say, by name."""
+    def __init__(
+        self,
+        runtime: Runtime,
+        source: BackendOptions,
+        display: DisplayOptions,
+        *,
+        usual_redaction: str = "secrets",
+        **flags: object,
+    ) -> None:
+        """Take what the run is given and what the options say.
+
+        `usual_redaction` is the profile of redaction where no setting names one; `flags` are further settings that the
+        command's own options say, by name.
+        """
         self.runtime = runtime
+        self._usual_redaction = usual_redaction
         self._flags = flags
         self._source = source
         self._display = display
@@ -107,12 +123,62 @@ class Session:
 
         return find_credential(self.address, self.runtime.environ, self.settings.get("key_file"), self.stored_keys)
 
+    @cached_property
+    def redaction_profile(self) -> Profile:
+        """What is hidden of entries; raises ConfigurationError where it cannot be told."""
+        from taplogs.redaction_file import profile_named
+
+        return profile_named(self.settings.get("redact") or self._usual_redaction)
+
+    @cached_property
+    def pseudonym_key(self) -> PseudonymKey:
+        """The key of pseudonyms and its origin; raises ConfigurationError."""
+        from taplogs.pseudonym_key import find_pseudonym_key
+
+        runtime = self.runtime
+        return find_pseudonym_key(runtime.environ, self.settings.get("pseudonym_key_file"), runtime.random_bytes)
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """What redacts the entries of `source`. A key is looked for only where the profile makes pseudonyms."""
+        from taplogs.core.redact import Redactor
+
+        if not self.redaction_profile.pseudonyms:
+            return Redactor(self.redaction_profile, b"")
+        if not self.pseudonym_key.is_lasting:
+            from taplogs.pseudonym_key import LASTING_HINT
+
+            self.notice(f"pseudonyms hold for this run only: {LASTING_HINT}")
+        return Redactor(self.redaction_profile, self.pseudonym_key.key)
+
+    def redactor_with(self, key: bytes) -> Redactor:
+        """Return the session's redactor made anew with this key, for an export that goes on as it began.
+
+        From now on it is the one that `redactor` gives and `source` uses, without a word about how long the key lasts.
+        """
+        from taplogs.core.redact import Redactor
+
+        self.redactor = Redactor(self.redaction_profile, key)
+        return self.redactor
+
     @contextmanager
     def source(self, *, follow_until: End | None = None) -> Iterator[LogSource]:
-        """Give the source of entries, and close it.
+        """Give the source of entries, which are redacted, and close it.
 
         `follow_until` is when following it ends: until then outages are waited out, however long, and the demo goes on.
         """
+        redactor = self.redactor  # what is wrong with it is told before anything is sent
+        with self.unredacted_source(follow_until=follow_until) as source:
+            if redactor.profile.hides_nothing:
+                yield source
+            else:
+                from taplogs.sources.redacted import RedactedSource
+
+                yield RedactedSource(source, redactor)
+
+    @contextmanager
+    def unredacted_source(self, *, follow_until: End | None = None) -> Iterator[LogSource]:
+        """Give the source of entries as they were sent: for those who tell only what redaction does to them."""
         source = self._open_source(follow_until)
         try:
             yield source
