@@ -275,6 +275,7 @@ class Told:
     received: list[int] = field(default_factory=list)
     debugged: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    retries: int = 0
 
     def notice(self, message: str) -> None:
         self.notices.append(message)
@@ -284,6 +285,9 @@ class Told:
 
     def receive(self, count: int) -> None:
         self.received.append(count)
+
+    def retried(self) -> None:
+        self.retries += 1
 
     def debug(self, message: str) -> None:
         self.debugged.append(message)

@@ -31,6 +31,9 @@ class Silent:
     def receive(self, count: int) -> None:
         pass
 
+    def retried(self) -> None:
+        """Drop it."""
+
     def debug(self, message: str) -> None:
         """Drop it."""
 

@@ -20,10 +20,11 @@ def write_whole(path: Path, data: bytes) -> None:
         raise TaplogsError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def replace_file(target: Path, data: bytes, mode: int | None = None) -> None:
+def replace_file(target: Path, data: bytes, mode: int | None = None, *, durable: bool = False) -> None:
     """Put a new file in the place of `target`: whoever looks sees what was there before, or all of `data`.
 
-    It gets this mode, and nobody else can open it before; for None it is as every new file. Raises OSError.
+    It gets this mode, and nobody else can open it before; for None it is as every new file. `durable`: that holds
+    after a power failure too, and what was written before is written still. Raises OSError.
     """
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.unlink(missing_ok=True)  # left behind by a run that was killed
@@ -31,8 +32,24 @@ def replace_file(target: Path, data: bytes, mode: int | None = None) -> None:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         if mode is not None:
             partial.chmod(mode)
         partial.replace(target)
+        if durable:
+            sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder outlast a power failure, where the platform has a way. Raises OSError."""
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

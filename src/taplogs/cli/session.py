@@ -59,6 +59,7 @@ class Session:
         self._source = source
         self._display = display
         self._progress: Progress | None = None
+        self.retries = 0
 
     @cached_property
     def settings(self) -> Settings:
@@ -287,6 +288,10 @@ class Session:
         """Take note of how many more were read."""
         if self._progress:
             self._progress.receive(count)
+
+    def retried(self) -> None:
+        """Take note that a request is tried again."""
+        self.retries += 1
 
     def debug(self, message: str) -> None:
         """Show what goes over the wire, where --debug asks for it."""

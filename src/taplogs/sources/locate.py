@@ -157,6 +157,7 @@ def _remote(
         sleep=surroundings.sleep,
         random=surroundings.random,
         notice=surroundings.events.notice,
+        retried=surroundings.events.retried,
     )
     connection = Connection(
         address,

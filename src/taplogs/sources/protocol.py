@@ -60,6 +60,10 @@ class SourceEvents(Protocol):
         """So many more entries were read, whether they match or not."""
         ...
 
+    def retried(self) -> None:
+        """A request that failed is tried again."""
+        ...
+
     def debug(self, message: str) -> None:
         """What goes over the wire, for `--debug`; never the key."""
         ...

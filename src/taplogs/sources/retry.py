@@ -65,12 +65,17 @@ class Retrier:
         sleep: Callable[[float], object],
         random: Callable[[], float],
         notice: Callable[[str], None],
+        retried: Callable[[], None] = lambda: None,
     ) -> None:
-        """`sleep` waits so many seconds, `random` returns a number in [0, 1), `notice` tells the user."""
+        """`sleep` waits so many seconds, `random` returns a number in [0, 1), `notice` tells the user.
+
+        `retried` is called, by one thread at a time, whenever a request is about to be tried again.
+        """
         self._policy = policy
         self._sleep = sleep
         self._random = random
         self._notice = notice
+        self._retried = retried
         self._budget = policy.max_wait
         self._turn = threading.Lock()
         self._telling = threading.Lock()
@@ -118,6 +123,7 @@ class Retrier:
                         count = f"{failures + 1} of {self._policy.tries}"
                         self._notice(f"{error.message}; trying again in {delay:.1f} s ({count})")
                 self._sleep(delay)
+            self._retried()
         finally:
             self._turn.release()
 
