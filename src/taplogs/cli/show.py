@@ -10,6 +10,7 @@ from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
 from taplogs.errors import EntryNotFound, UsageError
+from taplogs.output.wording import counted
 from taplogs.sources.address import may_take_key
 from taplogs.sources.protocol import LogSource
 
@@ -91,6 +92,8 @@ def _write(entries: list[LogEntry], form: str, session: Session, *, full: bool) 
     if form == "curl":
         origins = () if session.is_demo else (session.address.origin,)
         documents.write_curl(entries, session.output, lambda url: may_take_key(url, origins))
+        if hidden := sum(session.redactor.counts.values()):
+            session.notice(f"{counted(hidden, 'value')} hidden; --redact none has the request as it was sent")
     else:
         documents.DOCUMENTS[form](entries, session.output)
     session.output.flush()

@@ -34,7 +34,7 @@ def change_records(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 def profile_toml(profile: Profile) -> str:
     """Return a profile as TOML that `parse_profile` makes the same rules of, what it extends written out."""
-    parts = [_HEADER.format(name=" ".join(profile.name.split()))]
+    parts = [_HEADER.format(name="".join(filter(str.isprintable, profile.name)))]
     parts += [f"{name} = {_value(getattr(profile, name))}\n" for name in ("keep", "messages") if getattr(profile, name)]
     for member in ("fields", "parameters", "paths", "patterns"):
         for rule in getattr(profile, member):
