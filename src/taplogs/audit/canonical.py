@@ -20,6 +20,11 @@ def canonical_json(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
+def well_formed(text: str) -> str:
+    """Return `text` with each lone surrogate, which neither UTF-8 nor a manifest can hold, as its escape `\\ud800`."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def record_lines(entries: Sequence[LogEntry]) -> list[bytes]:
     """Return each entry as its canonical line, without the line feed.
 

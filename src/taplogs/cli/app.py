@@ -20,6 +20,7 @@ _COMMANDS = {
     "stats": ("taplogs.cli.stats", "Measure requests, errors and latency."),
     "errors": ("taplogs.cli.errors", "Group repeated errors, with how often, since when and for whom."),
     "check": ("taplogs.cli.check", "Check assertions about requests, for CI: exit 3 where one does not hold."),
+    "export": ("taplogs.cli.export", "Export entries with what proves them complete and unchanged."),
     "redact": ("taplogs.cli.redact", "Show what redaction hides, print its rules, make its key."),
     "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),

@@ -284,6 +284,11 @@ class Session:
         if self._progress:
             self._progress.total = total
 
+    def begin_work(self, done: str, total: int | None = None) -> None:
+        """Have the progress that is shown begin anew, with another work; `done` is what it does to entries: `read`."""
+        if self._progress:
+            self._progress.begin(done, total)
+
     def receive(self, count: int) -> None:
         """Take note of how many more were read."""
         if self._progress:

@@ -23,7 +23,13 @@ class Progress:
         self._next = self._begun + _SECONDS_BEFORE
         self._count = 0
         self._visible = False
+        self._done = "read"
         self.total: int | None = None
+
+    def begin(self, done: str, total: int | None) -> None:
+        """Begin to count anew: what is done from here on, in a word such as `read`, to so many entries."""
+        self._done, self.total = done, total
+        self._begun, self._count = self._clock(), 0
 
     def receive(self, count: int) -> None:
         """Count what was read, and show it where the work has been going on for a while."""
@@ -58,9 +64,10 @@ class Progress:
         """Return the line after so many seconds of work."""
         rate = self._count / seconds if seconds > 0 else 0.0
         if self.total is None or self.total < self._count:
-            return f"{self._count:,} entries read, {rate:,.0f}/s"
+            return f"{self._count:,} entries {self._done}, {rate:,.0f}/s"
         left = (self.total - self._count) / rate if rate else 0.0
-        return f"{self._count:,} of {self.total:,} entries read, {rate:,.0f}/s, {_clock_text(left)} left"
+        so_far = f"{self._count:,} of {self.total:,} entries {self._done}"
+        return f"{so_far}, {rate:,.0f}/s, {_clock_text(left)} left"
 
 
 def _clock_text(seconds: float) -> str:

@@ -1,0 +1,91 @@
+"""The export that another one goes on from: read with suspicion, and compared with what is asked now."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from taplogs.audit.checkpoint import Question
+from taplogs.audit.manifest import MANIFEST, ORDER, SIGNATURE, Manifest, Previous, decode_manifest
+from taplogs.errors import UsageError
+
+_MOST_BYTES = 1 << 24
+
+Verify = Callable[[bytes, bytes], None]
+"""Takes the bytes of a manifest and the text of its signature; raises ValueError with the reason where it is not."""
+
+
+class PreviousExport:
+    """A finished export on this machine, as its manifest tells it."""
+
+    def __init__(self, folder: Path, verify: Verify | None) -> None:
+        """Read its manifest, and have its signature verified; raises UsageError."""
+        self._folder = folder
+        try:
+            text = _plain_file(folder / MANIFEST)
+            if verify:
+                verify(text, _plain_file(folder / SIGNATURE))
+            self.manifest: Manifest = decode_manifest(text)
+        except FileNotFoundError as error:
+            raise self._refused(f"there is no {Path(error.filename).name} in it") from None
+        except (OSError, ValueError) as error:
+            raise self._refused((isinstance(error, OSError) and error.strerror) or str(error)) from None
+        if self.manifest.completeness.status != "complete":
+            raise self._refused("it is not complete")
+        self.sha256 = sha256(text).hexdigest()
+
+    @property
+    def since(self) -> str:
+        """Where the next export begins."""
+        return self.manifest.period.effective_until
+
+    @property
+    def company(self) -> str | None:
+        """The company that all its entries are of."""
+        return self.manifest.source.company_id
+
+    @property
+    def link(self) -> Previous:
+        """What the next manifest says of it."""
+        manifest = self.manifest
+        return Previous(manifest.export_id, manifest.sequence, self.sha256, manifest.period.effective_until)
+
+    def refuse_other_question(self, question: Question) -> None:
+        """Raise UsageError where the next export would not answer the same question; it says which part differs."""
+        manifest, redaction = self.manifest, self.manifest.redaction
+        parts = [
+            ("source", manifest.source.base_url, question.source),
+            ("environment", manifest.source.environment, question.environment),
+            *(
+                (f"filter {name}", manifest.query.filters.get(name), question.filters.get(name))
+                for name in sorted({*manifest.query.filters, *question.filters})
+            ),
+            ("order", manifest.query.order, ORDER),
+            ("redaction profile", redaction.profile, question.profile),
+            ("redaction profile's content", redaction.profile_sha256, question.profile_sha256),
+            ("pseudonym key's fingerprint", redaction.key_fingerprint, question.key_fingerprint),
+        ]
+        for name, before, now in parts:
+            if before != now:
+                raise self._refused(f"its {name} is {before or 'not given'}, here it is {now or 'not given'}")
+
+    def _refused(self, reason: str) -> UsageError:
+        return UsageError(
+            f"--chain {self._folder} cannot be gone on from: {reason}",
+            "a chain has one question: source, filters, redaction and pseudonym key stay the same",
+        )
+
+
+def _plain_file(path: Path) -> bytes:
+    """Return the bytes of a file that is one, not a link or a device; raises OSError and ValueError."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(f"{path.name} is not a file")
+        text = file.read(_MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES:
+        raise ValueError(f"{path.name} is larger than any manifest")
+    return text

@@ -1,0 +1,115 @@
+"""The folder of an export, and `.partial` in it while the export runs: held by one process, moved out of when whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import rmtree
+
+from taplogs.audit.checkpoint import CHECKPOINT
+from taplogs.audit.manifest import MANIFEST, RECORDS, SIGNATURE, TABLE
+from taplogs.errors import TaplogsError, UsageError
+from taplogs.whole_file import sync_folder
+
+PARTIAL = ".partial"
+_LOCK = "lock"
+_FILES = (RECORDS, TABLE, SIGNATURE, MANIFEST)
+"""The files of an export, in the order in which they get their final names: the manifest speaks for all others."""
+
+
+class ExportFolder:
+    """A folder that holds one export, or is to hold one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path / PARTIAL
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a file of an export is there already."""
+        return any(os.path.lexists(self.path / name) for name in _FILES)
+
+    def refuse_other_files(self) -> None:
+        """Raise UsageError where the path leads to something else than a folder for an export."""
+        if not os.path.lexists(self.path):
+            return
+        if not self.path.is_dir():
+            raise UsageError(f"{self.path} is not a folder", "-o names the folder of the export, which may be new")
+        if self.partial.is_symlink():
+            raise UsageError(f"{self.partial} is a link", "remove it; what an export writes stays in its folder")
+        others = sorted({path.name for path in self.path.iterdir()} - {*_FILES, PARTIAL})
+        if others:
+            more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
+            raise UsageError(
+                f"{self.path} holds {others[0]!r}{more}, which is not of an export",
+                "-o names a folder of its own for each export",
+            )
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have `.partial`, for this process alone, in the block; raises TaplogsError where another one has it."""
+        made = not self.path.exists()
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.partial.mkdir(0o700, exist_ok=True)
+        self.partial.chmod(0o700)
+        lock = _locked(self.partial / _LOCK)
+        try:
+            yield
+        finally:
+            if not (self.partial / CHECKPOINT).exists():
+                rmtree(self.partial, ignore_errors=True)
+            os.close(lock)
+            if made:
+                with suppress(OSError):  # it is not empty: something is kept
+                    self.path.rmdir()
+
+    def discard(self) -> None:
+        """Forget what an earlier run has kept; raises OSError."""
+        for name in (CHECKPOINT, MANIFEST, SIGNATURE, TABLE, RECORDS):
+            (self.partial / name).unlink(missing_ok=True)
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a run ended while the finished files got their names."""
+        return (self.partial / MANIFEST).exists() and not (self.partial / RECORDS).exists()
+
+    def publish(self, names: Collection[str]) -> None:
+        """Move the files of these names out of `.partial`, in place of an older export; raises OSError.
+
+        The manifest comes last, and the older one is gone first: at no moment does a manifest stand beside files that
+        are not its own.
+        """
+        sync_folder(self.partial)
+        for name in (MANIFEST, SIGNATURE, TABLE):
+            if name == MANIFEST or name not in names:
+                (self.path / name).unlink(missing_ok=True)
+        sync_folder(self.path)
+        self.complete_moves()
+
+    def complete_moves(self) -> None:
+        """Move whatever is finished in `.partial`, and forget what was kept for going on; raises OSError."""
+        for name in _FILES:
+            if (self.partial / name).exists():
+                (self.partial / name).replace(self.path / name)
+        sync_folder(self.path)
+        (self.partial / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _locked(path: Path) -> int:
+    """Return the descriptor of a lock file that this process alone has locked; closing it lets others in."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such locks; two writers at once are not kept apart there
+        return descriptor
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_current = os.path.samestat(os.fstat(descriptor), path.stat())  # the one before us removes it at its end
+    except OSError:
+        is_current = False
+    if is_current:
+        return descriptor
+    os.close(descriptor)
+    raise TaplogsError(f"another export is writing to {path.parent.parent}", "wait until it has ended")

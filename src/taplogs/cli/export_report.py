@@ -1,0 +1,73 @@
+"""What a run of `taplogs export` says at its end, on standard error: what there is now, or how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from taplogs.audit.export import Export
+from taplogs.audit.manifest import Manifest, head_of
+from taplogs.cli.session import Session
+from taplogs.errors import TaplogsError
+from taplogs.output.curl import shell_word
+from taplogs.output.wording import counted
+
+_ABOUT_ENDING = ("--resume", "--force", "--allow-partial")
+_MOST_RULES = 4
+
+
+def words_of(arguments: Sequence[str], *more: str) -> str:
+    """Return the command of this run for another one, which ends as `more` says."""
+    kept = [argument for argument in arguments if argument not in _ABOUT_ENDING]
+    return " ".join(map(shell_word, ["taplogs", *kept, *more]))
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a run ended, in words."""
+    if isinstance(error, TaplogsError):
+        return error.message
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
+    return str(error)
+
+
+def tell_complete(session: Session, folder: Path) -> None:
+    """Say that there is nothing to do any more."""
+    session.notice(f"the export in {folder} is complete")
+
+
+def tell_kept(session: Session, folder: Path, export: Export, reason: str) -> None:
+    """Say what is kept of a run that ended early, and how to go on."""
+    last = export.progress.last
+    until = f" until {last.timestamp}" if last else ""
+    session.notice(f"{reason}: {counted(export.records.rows, 'entry')}{until} are kept in {folder}. To go on:")
+    session.suggest(words_of(session.runtime.arguments, "--resume"))
+
+
+def tell_export(session: Session, folder: Path, manifest: Manifest, text: bytes) -> None:
+    """Say what was exported, where it is, what was hidden, and how it is verified."""
+    completeness, period = manifest.completeness, manifest.period
+    head = head_of(manifest.sequence, text)
+    since = period.requested_since or "the beginning"
+    session.notice(
+        f"{completeness.status}: {completeness.rows:,} entries from {since} until {period.effective_until} in {folder}"
+    )
+    session.notice(f"hidden (profile {manifest.redaction.profile}): {_hidden(manifest)}")
+    if completeness.late_arrivals:
+        session.notice(
+            f"late: {completeness.late_arrivals:,} came into the period while it was read, and are not in it"
+        )
+    session.notice(f"head: {head}")
+    session.notice("to verify it, offline and without a key:")
+    session.suggest(f"taplogs verify {shell_word(str(folder))} --expect-head {head}")
+
+
+def _hidden(manifest: Manifest) -> str:
+    counts = manifest.redaction.fields_redacted
+    if not counts:
+        return "nothing"
+    most = sorted(counts, key=lambda rule: (-counts[rule], rule))
+    parts = [f"{rule} {counts[rule]:,}" for rule in most[:_MOST_RULES]]
+    rest = len(most) - _MOST_RULES
+    more = [f"{counted(rest, 'more rule')}"] if rest > 0 else []
+    return f"{counted(sum(counts.values()), 'value')}: {', '.join(parts + more)}"
