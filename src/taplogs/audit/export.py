@@ -18,10 +18,11 @@ from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
-from taplogs.errors import UsageError
+from taplogs.errors import TaplogsError, UsageError
 from taplogs.sources.protocol import LogSource
 
 _COMPANIES_TOLD = 2
+_WRITTEN_AT_ONCE = 1000
 
 _company = attrgetter("company_id")
 
@@ -86,12 +87,12 @@ class Export:
             query = query.within(Window(parse_timestamp(last.timestamp), query.window.until))
         order = TotalOrder(after=last)
         duplicates = self.progress.duplicates_dropped
-        for batch in until(order.sort(self._pages(source.batches(query)))):
+        for batch in until(self._gathered(order.sort(self._pages(source.batches(query))))):
             redacted = self._redactor.redact_all(batch)
             self._refuse_other_company(redacted, company)
             self.records.append(redacted)
             self._advance(redacted, duplicates + order.duplicates)
-            if self._is_due():
+            if self._is_due:
                 self.keep()
 
     def end(self) -> None:
@@ -120,6 +121,22 @@ class Export:
                 self.progress = replace(self.progress, pages=self.progress.pages + 1)
             yield batch
 
+    def _gathered(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
+        """Yield larger batches, which cost less to write; also what came before an error, and before it is raised."""
+        gathered: list[LogEntry] = []
+        try:
+            for batch in batches:
+                gathered += batch
+                if len(gathered) >= _WRITTEN_AT_ONCE or self._is_late:
+                    yield gathered
+                    gathered = []
+        except TaplogsError:
+            if gathered:
+                yield gathered
+            raise
+        if gathered:
+            yield gathered
+
     def _advance(self, batch: list[LogEntry], duplicates: int) -> None:
         progress = self.progress
         first, last = batch[0], batch[-1]
@@ -135,11 +152,13 @@ class Export:
             redacted=dict(self._redactor.counts),
         )
 
+    @property
+    def _is_late(self) -> bool:
+        return self._monotonic() - self._kept_at >= self._pace.seconds
+
+    @property
     def _is_due(self) -> bool:
-        return (
-            self.records.rows - self._kept_rows >= self._pace.rows
-            or self._monotonic() - self._kept_at >= self._pace.seconds
-        )
+        return self._is_late or self.records.rows - self._kept_rows >= self._pace.rows
 
     @staticmethod
     def _refuse_other_company(batch: list[LogEntry], company: str | None) -> None:

@@ -1,7 +1,8 @@
 """Key pairs in minisign's files: made, read, written; what they sign and verify.
 
-Secret: base64("Ed" + "Sc" or 0 + "B2" + salt + cost + hidden(key id + secret + checksum)); public: base64("Ed" + key id +
-point). The secret is the seed of RFC 8032 and the point again; the checksum is a BLAKE2b-256.
+secret  base64("Ed" + "Sc", or zeros without a passphrase, + "B2" + salt + cost + hidden part)
+        the hidden part is key id + seed (RFC 8032) + point + checksum, a BLAKE2b-256
+public  base64("Ed" + key id + point)
 """
 
 from __future__ import annotations

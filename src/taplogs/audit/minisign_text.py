@@ -1,7 +1,7 @@
 """What all files of minisign are made of: a comment on a line, base64 on the next; and the ids of keys.
 
-The formats are those of https://jedisct1.github.io/minisign/ and of its source. What minisign reads leniently is refused
-here where it could mean two things: base64 with bits to spare, control characters, lines too many.
+The formats are those of https://jedisct1.github.io/minisign/ and of its source. What minisign reads leniently is
+refused here where it could mean two things: base64 with bits to spare, control characters, lines too many.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def split_lines(text: bytes, count: int) -> list[str]:
 
 def has_control_characters(text: str) -> bool:
     """Return whether a comment could be taken for more than one line, or for less than it is; tab is none of them."""
-    return any(character < " " and character != "\t" or character == "\x7f" for character in text)
+    return any((character < " " and character != "\t") or character == "\x7f" for character in text)
 
 
 def comment_of(line: str, prefix: str) -> str:

@@ -84,15 +84,19 @@ def signed_comment(signature: bytes, trusted_comment: str) -> bytes:
 def parse_signature(text: bytes) -> Signature:
     """Return what the text of a .minisig file says; raises BadSignature where it is none."""
     try:
-        untrusted, first, trusted, second = split_lines(text, 4)
-        comment_of(untrusted, UNTRUSTED)
-        comment = comment_of(trusted, TRUSTED)
-        parts, comment_signature = decode_line(first), decode_line(second)
-        if len(parts) != _PARTS_BYTES or len(comment_signature) != _SIGNATURE_BYTES:
-            raise ValueError("a line is too short or too long for a signature")
-        algorithm = parts[:2]
-        if algorithm not in (PREHASHED, ALGORITHM):
-            raise ValueError("its algorithm is not that of minisign")
+        return _parsed(text)
     except ValueError as error:
         raise BadSignature("signature_malformed", f"it is not a signature of minisign: {error}") from None
+
+
+def _parsed(text: bytes) -> Signature:
+    untrusted, first, trusted, second = split_lines(text, 4)
+    comment_of(untrusted, UNTRUSTED)
+    comment = comment_of(trusted, TRUSTED)
+    parts, comment_signature = decode_line(first), decode_line(second)
+    if len(parts) != _PARTS_BYTES or len(comment_signature) != _SIGNATURE_BYTES:
+        raise ValueError("a line is too short or too long for a signature")
+    algorithm = parts[:2]
+    if algorithm not in (PREHASHED, ALGORITHM):
+        raise ValueError("its algorithm is not that of minisign")
     return Signature(algorithm, KeyId(parts[2:10]), parts[10:], comment, comment_signature)

@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": ("taplogs.cli.check", "Check assertions about requests, for CI: exit 3 where one does not hold."),
     "export": ("taplogs.cli.export", "Export entries with what proves them complete and unchanged."),
     "redact": ("taplogs.cli.redact", "Show what redaction hides, print its rules, make its key."),
+    "keygen": ("taplogs.cli.keygen", "Make a pair of keys that sign exports and verify them."),
     "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),
     "serve": ("taplogs.cli.serve", "Run the reference logging backend."),

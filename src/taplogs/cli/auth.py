@@ -8,6 +8,7 @@ import typer
 from msgspec.structs import replace
 
 from taplogs.cli.command import build_group
+from taplogs.cli.hidden_input import read_secret
 from taplogs.cli.options import BackendOptions, DisplayOptions
 from taplogs.cli.session import Session
 from taplogs.core.apikey import ApiKey
@@ -120,22 +121,10 @@ def _in_words(value: str | bool | None) -> str:
 
 
 def _read_key(session: Session, origin: str) -> str:
-    stdin = session.runtime.stdin
-    if stdin is None:
+    text = read_secret(session.runtime.stdin, f"API key for {origin}: ")
+    if text is None:
         raise AuthenticationError("there is no standard input to read the key from", f"set {KEY_VARIABLE} instead")
-    if stdin.isatty():
-        return _typed_key(origin)
-    return stdin.readline(1000)
-
-
-def _typed_key(origin: str) -> str:
-    """Ask at the terminal. Not by typer.prompt: what is typed before it turns the echo off is shown, and lost."""
-    from getpass import getpass
-
-    try:
-        return getpass(f"API key for {origin}: ")
-    except EOFError:
-        return ""
+    return text
 
 
 def _ask_backend(session: Session, key: ApiKey) -> None:
