@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import cached_property
+from itertools import compress
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +26,8 @@ from taplogs.core.filters import (
     UserAgentFilter,
 )
 from taplogs.core.timespan import UNBOUNDED, Window
+
+_timestamp = attrgetter("timestamp")
 
 
 class Order(StrEnum):
@@ -64,10 +68,11 @@ class LogQuery(Struct, frozen=True, dict=True):
 
     def matches(self, entry: LogEntry) -> bool:
         """Return whether `entry` passes every filter and lies within the window."""
-        return all(check(entry) for check in self._checks)
+        return self.window.contains(entry.timestamp) and all(check(entry) for check in self._checks)
 
     def select(self, entries: list[LogEntry]) -> list[LogEntry]:
         """Return those of `entries` that match, in their order."""
+        entries = self._within_window(entries)
         checks = self._checks
         if not checks:
             return entries
@@ -75,13 +80,19 @@ class LogQuery(Struct, frozen=True, dict=True):
             return list(filter(checks[0], entries))
         return [entry for entry in entries if all(check(entry) for check in checks)]
 
+    def _within_window(self, entries: list[LogEntry]) -> list[LogEntry]:
+        """Return the entries of the window; mostly all are, which two of them tell."""
+        if self.window == UNBOUNDED or not entries:
+            return entries
+        contains = self.window.contains
+        times = list(map(_timestamp, entries))
+        if contains(min(times)) and contains(max(times)):
+            return entries
+        return list(compress(entries, map(contains, times)))
+
     @cached_property
     def _checks(self) -> list[Callable[[LogEntry], bool]]:
-        checks: list[Callable[[LogEntry], bool]] = [filter_.matches for filter_ in self.filters]
-        if self.window != UNBOUNDED:
-            contains = self.window.contains
-            checks.insert(0, lambda entry: contains(entry.timestamp))
-        return checks
+        return [filter_.matches for filter_ in self.filters]
 
     @property
     def needs_payloads(self) -> bool:
