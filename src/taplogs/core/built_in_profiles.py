@@ -7,61 +7,76 @@ from __future__ import annotations
 
 from typing import Any
 
+
+def _words(names: str) -> list[str]:
+    return names.split()
+
+
 NONE: dict[str, Any] = {}
 
 SECRETS: dict[str, Any] = {
     "fields": [
         {
-            "names": (
+            "names": _words(
                 "*password *passwd *passphrase *passcode *pwd *secret *secretKey *token *tokenSecret *apiKey "
                 "*accessKey *privateKey *signingKey *encryptionKey *authorization *cookie *cookies *sessionId "
                 "*sessionKey *credential *credentials *securityCode *signature *oneTimePassword *oneTimeCode "
                 "*clientAssertion *codeVerifier sid session auth otp totp mfaCode pin cvv cvc sig bearer jwt"
-            ).split(),
+            ),
         }
     ],
     "patterns": [
-        {"name": "API key", "pattern": r"sk_(?:live|test)_[0-9A-Za-z]{5,}", "contains": ["sk_"]},
+        {"name": "API key", "pattern": r"sk_(?:live|test)_[0-9A-Za-z]{5,}", "contains": ["sk_live_", "sk_test_"]},
         {
             "name": "authorization header",
             "pattern": (
-                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token)[ \t]*:)"
-                r"[ \t]*(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\r\n]|\Z))[^\r\n]+)"
+                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token):)[ \t]*"
+                r"(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\r\n]|\Z))[^\r\n]+)"
             ),
-            "contains": ["authorization", "cookie", "x-api-key", "x-auth-token"],
+            "contains": [
+                "uthorization:",
+                "UTHORIZATION:",
+                "ookie:",
+                "OOKIE:",
+                "pi-key:",
+                "pi-Key:",
+                "PI-K",
+                "uth-token:",
+                "uth-Token:",
+            ],
         },
         {
             "name": "bearer token",
             "pattern": r"\b(?i:bearer)[ \t]+(?P<value>[0-9A-Za-z._~+/-]{8,}=*)",
-            "contains": ["bearer"],
+            "contains": ["bearer", "Bearer", "BEARER"],
         },
         {
             "name": "basic credentials",
             "pattern": r"\b(?i:basic)[ \t]+(?P<value>(?=[a-z]*[0-9A-Z=])[0-9A-Za-z+/_-]{8,}={0,2})",
-            "contains": ["basic"],
+            "contains": ["basic", "Basic", "BASIC"],
         },
         {
             "name": "JSON web token",
             "pattern": r"(?<![0-9A-Za-z_-])eyJ[0-9A-Za-z_-]{5,}\.[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]*){0,3}",
-            "contains": ["eyj"],
+            "contains": ["eyJ"],
         },
         {
             "name": "private key",
             "pattern": r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-----END [A-Z ]{0,60}-----)?",
-            "contains": ["private key"],
+            "contains": ["PRIVATE KEY"],
         },
         {
             "name": "cloud key",
             "pattern": (
-                r"\b(?:(?:AKIA|ASIA|AGPA|AROA|AIDA)[0-9A-Z]{16}\b|AIza[0-9A-Za-z_-]{30,}|ya29\.[0-9A-Za-z_-]{10,}"
-                r"|GOCSPX-[0-9A-Za-z_-]{10,})"
+                r"(?<![0-9A-Za-z])(?:(?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Za-z])|AIza[0-9A-Za-z_-]{30,}"
+                r"|ya29\.[0-9A-Za-z_-]{10,}|GOCSPX-[0-9A-Za-z_-]{10,})"
             ),
-            "contains": ["akia", "asia", "agpa", "aroa", "aida", "aiza", "ya29.", "gocspx-"],
+            "contains": ["AKIA", "ASIA", "AIza", "ya29.", "GOCSPX-"],
         },
         {
             "name": "service token",
             "pattern": (
-                r"\b(?:gh[opusr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}|glpat-[0-9A-Za-z_-]{20,}"
+                r"(?<![0-9A-Za-z])(?:gh[opusr]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}|glpat-[0-9A-Za-z_-]{20,}"
                 r"|xox[a-z]-[0-9A-Za-z-]{10,}|(?:rk_live|rk_test|pk_live|whsec)_[0-9A-Za-z]{10,})"
             ),
             "contains": [
@@ -73,94 +88,106 @@ SECRETS: dict[str, Any] = {
                 "github_pat_",
                 "glpat-",
                 "xox",
-                "rk_",
-                "pk_",
+                "k_live_",
+                "k_test_",
                 "whsec_",
             ],
         },
         {
             "name": "password in a URL",
             "pattern": r"://[^\s/?#@:]*:(?P<value>[^\s/?#@]+)@",
-            "contains": ["://"],
+            "hint": "://[^\\s/?#@:]*:[^\\s/?#@]+@",
         },
     ],
-    "keep": "pageToken nextPageToken prevPageToken previousPageToken nextToken continuationToken syncToken".split(),
+    "keep": _words("pageToken nextPageToken prevPageToken previousPageToken nextToken continuationToken syncToken"),
 }
+
+_NUMBERS = (
+    r"[0-9](?<![\w-][0-9])(?<![0-9]\.[0-9])(?![0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9-])|[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.]))"
+    r"[ ().0-9/-]{5,}[0-9]"
+)
+"""Telephone and card numbers begin so: a run of digits and separators, but not a date or an IPv4 address."""
+
+_IBAN = r"[0-9](?<=[A-Za-z][A-Za-z][0-9])(?<![\w-][A-Za-z][A-Za-z][0-9])[0-9][ -]?[0-9A-Za-z]{4}"
 
 PERSONAL: dict[str, Any] = {
     "extends": "secrets",
     "fields": [
         {
             "label": "person",
-            "names": (
+            "names": _words(
                 "*email *emailAddress *emails mail *userName login *userEmail candidate_email recipient recipients "
                 "skype twitter facebook instagram xing telegram whatsapp socialProfiles handle"
-            ).split(),
+            ),
         },
         {
             "label": "name",
-            "names": (
+            "names": _words(
                 "name *firstName *lastName *middleName *fullName *displayName *givenName *familyName *surname "
                 "*maidenName *birthName *preferredName *legalName *nickname forename candidateName applicantName "
                 "contactName personName employeeName recruiterName managerName ownerName authorName holderName "
                 "accountHolder initials salutation honorific"
-            ).split(),
+            ),
         },
         {
             "label": "phone",
-            "names": "*phone *phones *phoneNumber *phoneNumbers *mobile *mobileNumber *telephone *cellphone tel fax faxNumber".split(),
+            "names": _words(
+                "*phone *phones *phoneNumber *mobile *mobileNumber *telephone *cellphone tel fax faxNumber"
+            ),
         },
         {
             "label": "birth",
-            "names": "*dateOfBirth dob *birthDate *birthday *birthplace *placeOfBirth yearOfBirth birthYear age".split(),
+            "names": _words(
+                "*dateOfBirth dob *birthDate *birthday *birthplace *placeOfBirth yearOfBirth birthYear age"
+            ),
         },
         {
             "label": "address",
-            "names": (
+            "names": _words(
                 "address addresses *homeAddress *postalAddress *mailingAddress *streetAddress *billingAddress "
                 "*shippingAddress *currentAddress *permanentAddress addressLine street streetName houseNumber "
                 "*postalCode *postCode *zipCode zip city hometown latitude longitude geolocation"
-            ).split(),
+            ),
         },
         {
             "label": "trait",
-            "names": (
+            "names": _words(
                 "gender sex pronouns *nationality citizenship citizenships *maritalStatus ethnicity race religion "
                 "disability disabilities veteranStatus sexualOrientation politicalAffiliation bloodType "
                 "workAuthorization visaStatus"
-            ).split(),
+            ),
         },
         {
             "label": "document",
-            "names": (
+            "names": _words(
                 "*resume *resumes *resumeUrl *resumeText cv cvUrl cvText *coverLetter *coverLetterUrl coverLetterText "
                 "*fileName attachment attachments photo *photoUrl picture pictureUrl *avatar *avatarUrl portrait "
                 "notes note bio biography aboutMe"
-            ).split(),
+            ),
         },
         {
             "label": "link",
-            "names": (
+            "names": _words(
                 "*linkedin *linkedinUrl *linkedinProfile github githubUrl gitlab portfolio portfolioUrl website "
                 "websiteUrl websites homepage blog *profileUrl socialUrl xingUrl"
-            ).split(),
+            ),
         },
         {
             "label": "identity",
-            "names": (
+            "names": _words(
                 "ssn *socialSecurityNumber *nationalId *nationalIdNumber nationalInsuranceNumber *passport "
                 "*passportNumber *taxId *taxNumber tin idNumber identityNumber driversLicense driverLicense "
                 "driverLicenseNumber"
-            ).split(),
+            ),
         },
-        {"label": "card", "names": "*cardNumber creditCard pan".split()},
+        {"label": "card", "names": _words("*cardNumber creditCard pan")},
         {
             "label": "account",
-            "names": "*iban *bankAccount *bankAccountNumber accountNumber sortCode routingNumber bic swift".split(),
+            "names": _words("*iban *bankAccount *bankAccountNumber accountNumber sortCode routingNumber bic swift"),
         },
-        {"label": "salary", "names": "*currentSalary *expectedSalary *desiredSalary *salaryExpectation".split()},
+        {"label": "salary", "names": _words("*currentSalary *expectedSalary *desiredSalary *salaryExpectation")},
     ],
-    "parameters": [{"label": "search", "names": "search q query keyword keywords term".split()}],
+    "parameters": [{"label": "search", "names": _words("search q query keyword keywords term")}],
     "paths": [{"path": "$..candidate.location", "label": "address"}],
     "patterns": [
         {
@@ -182,18 +209,21 @@ PERSONAL: dict[str, Any] = {
                 r"|(?<![\w+.-])(?:00 ?[1-9]|\(?0)[0-9]{1,4}\)?(?:[ ./-][0-9]{2,8}){1,4}(?![\w-]|\.[0-9])"
             ),
             "check": "telephone",
+            "hint": _NUMBERS,
         },
         {
             "name": "card number",
             "label": "card",
-            "pattern": r"(?<![\w.])(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
+            "pattern": r"(?<![\w-])(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
             "check": "card",
+            "hint": _NUMBERS,
         },
         {
             "name": "IBAN",
             "label": "account",
-            "pattern": r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]){11,30}(?!\w)",
+            "pattern": r"(?<![\w-])[A-Za-z]{2}[0-9]{2}(?:[ -]?[0-9A-Za-z]){11,30}(?!\w)",
             "check": "iban",
+            "hint": _IBAN,
         },
     ],
     "messages": [

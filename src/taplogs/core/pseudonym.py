@@ -6,11 +6,8 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Callable
-from hashlib import sha256
 
 _DIGITS = 16
-_MOST_REMEMBERED = 20_000
-_LONGEST_REMEMBERED = 200
 _FINGERPRINT_OF = b"taplogs pseudonym key fingerprint"
 
 
@@ -19,7 +16,6 @@ class Pseudonyms:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._made: dict[tuple[str, str], str] = {}
 
     @property
     def fingerprint(self) -> str:
@@ -31,18 +27,8 @@ class Pseudonyms:
 
         Values that differ only in how they are written (see `normalised`) have the same pseudonym.
         """
-        if len(value) > _LONGEST_REMEMBERED:
-            return self._make(label, value)
-        made = self._made.get((label, value))
-        if made is None:
-            if len(self._made) >= _MOST_REMEMBERED:
-                self._made.clear()
-            made = self._made[label, value] = self._make(label, value)
-        return made
-
-    def _make(self, label: str, value: str) -> str:
         message = f"{label}\0{normalised(label, value)}".encode("utf-8", "surrogatepass")
-        return f"{label}-{hmac.new(self._key, message, sha256).hexdigest()[:_DIGITS]}"
+        return f"{label}-{hmac.digest(self._key, message, 'sha256').hex()[:_DIGITS]}"
 
 
 def normalised(label: str, value: str) -> str:

@@ -15,14 +15,16 @@ from taplogs.core.field_names import FieldNames, Rule
 from taplogs.core.json_path import Place, parse_path
 from taplogs.core.redact_json import Meaning
 from taplogs.core.redact_text import TextRedaction
+from taplogs.core.redaction_hints import Glance, Hints
 from taplogs.core.redaction_patterns import Marks, Pattern
 from taplogs.core.redaction_profile import Profile
-from taplogs.core.replacement import Change, Replacements
+from taplogs.core.replacement import MASK, Change, Replacements
 
 if TYPE_CHECKING:
     from taplogs.core.pseudonym import Pseudonyms
 
 _UNREADABLE = Rule("could not be read", None)
+_MOST_AT_ONCE = 64
 _TEXTS = ("ip_address", "user_agent", "client_id", "company_id")
 
 
@@ -35,9 +37,12 @@ class Redactor:
         named = [(name, Rule(f"field {name}", rule.label)) for rule in profile.fields for name in rule.names]
         asked = [(name, Rule(f"parameter {name}", rule.label)) for rule in profile.parameters for name in rule.names]
         kept = [name for name in profile.keep if not name.startswith("$")]
-        self._texts = TextRedaction(
-            FieldNames(named, kept), FieldNames(named + asked, kept), list(map(Pattern, profile.patterns)), self._made
-        )
+        names, parameters = FieldNames(named, kept), FieldNames(named + asked, kept)
+        patterns = list(map(Pattern, profile.patterns))
+        hints = Hints(patterns)
+        self._texts = TextRedaction(names, parameters, patterns, hints, self._made)
+        self._glance = Glance(names, parameters, hints, [parse_path(rule.path)[-1].name for rule in profile.paths])
+        self._at_once = 1 if profile.pseudonyms else _MOST_AT_ONCE
         self._places = (_places(profile, failed=False), _places(profile, failed=True))
 
     @property
@@ -59,12 +64,24 @@ class Redactor:
 
     def redact_all(self, entries: list[LogEntry]) -> list[LogEntry]:
         """Return all entries, redacted, in their order."""
-        return entries if self.profile.hides_nothing else list(map(self.redact, entries))
+        if self.profile.hides_nothing:
+            return entries
+        redacted: list[LogEntry] = []
+        for start in range(0, len(entries), self._at_once):
+            some = entries[start : start + self._at_once]
+            if self._glance.is_harmless(some):
+                redacted += some
+            else:
+                redacted += map(self.redact if len(some) > 1 else self._redact, some)
+        return redacted
 
     def redact(self, entry: LogEntry) -> LogEntry:
         """Return `entry`, redacted: itself where nothing is to be hidden."""
-        if self.profile.hides_nothing:
+        if self.profile.hides_nothing or self._glance.is_harmless([entry]):
             return entry
+        return self._redact(entry)
+
+    def _redact(self, entry: LogEntry) -> LogEntry:
         self._made.echoes.forget()
         places = self._places[entry.status_code >= 400]
         changed: dict[str, Any] = {}
@@ -72,19 +89,21 @@ class Redactor:
         self._payload(entry, "request_payload", places, changed)
         self._url(entry, places, changed)
         self._made.echoes.listening = False
-        for field in _TEXTS:
-            self._text(entry, field, places, changed)
+        texts = "\n".join(filter(None, (entry.user_agent, entry.client_id, entry.company_id, entry.ip_address)))
+        if not self._glance.are_texts([entry]) or self._made.echoes.occur_in(texts):
+            for field in _TEXTS:
+                self._text(entry, field, places, changed)
         self._payload(entry, "response_payload", places, changed)
         return replace(entry, **changed) if changed else entry
 
     def explain(self, entry: LogEntry) -> list[Change]:
         """Return what `redact` changes in an entry, place by place; it is not counted."""
-        counts, self._made.changes = self._made.counts.copy(), []
+        changes = self._made.changes = []
         try:
             self.redact(entry)
-            return self._made.changes
         finally:
-            self._made.counts, self._made.changes = counts, None
+            self._made.changes = None
+        return changes
 
     def text(self, text: str) -> str:
         """Return a free text, redacted: by names of fields as far as they stand in it, and by patterns."""
@@ -97,6 +116,9 @@ class Redactor:
         return text if self.profile.hides_nothing else self._texts.url.redact(text, 0)
 
     def _url(self, entry: LogEntry, places: Place, changed: dict[str, Any]) -> None:
+        url = entry.request_url
+        if self._glance.is_url(url) and not self._made.echoes.occur_in(url):
+            return
         self._replace(entry, "request_url", places, changed, lambda text: self._texts.url.redact(text, 0))
 
     def _text(self, entry: LogEntry, field: str, places: Place, changed: dict[str, Any]) -> None:
@@ -123,9 +145,11 @@ class Redactor:
         self._made.place = lambda: f"$.{_NAMES[field]}"
         try:
             text = payload.decode("utf-8")
+            if self._glance.is_payload(text) and not self._made.echoes.occur_in(text):
+                return
             redacted = self._texts.json.redact(text, 0, places.member(_NAMES[field]))
         except Exception:  # noqa: BLE001 - whatever it is that was not thought of, nothing of the payload may leak
-            changed[field] = Raw(f'"{self._made.part(_UNREADABLE, "")}"'.encode())
+            changed[field] = Raw(f'"{self._made.part(_UNREADABLE, MASK)}"'.encode())
             return
         if redacted != text:
             changed[field] = Raw(redacted.encode("utf-8"))

@@ -15,10 +15,24 @@ from taplogs.core.json_path import Place
 from taplogs.core.redact_url import TextOf
 from taplogs.core.replacement import Replacements
 
+_INNER = r'[^"\\]*+(?:\\.[^"\\]*+)*'
+_TOKEN = re.compile(
+    rf'"({_INNER})"\s*+:\s*+(?:"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[{{]))?'
+    rf'|"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[\]{{}}])',
+    re.DOTALL,
+)
+"""A member's name (1) with its value (2 a string, 3 a number, 4 a bracket); an element (5 a string, 6 a number); a
+bracket (7). All else stays as it is. What was cut off in the middle of a string ends with the text.
+"""
 
-_TOKEN = re.compile(r'"(?P<text>(?:[^"\\]++|\\.)*+)(?:"(?P<colon>\s*+:)?|\\?\Z)|[\[\]{}]|[-0-9][0-9.eE+-]*+', re.DOTALL)
+_LAST_OF_MEMBER = 4
+_STRINGS = (2, 5)
+_NUMBERS = (3, 6)
+_BRACKETS = (4, 7)
 NOWHERE = Place(())
 _WORD = re.compile(r"\w+")
+_MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 100
 
 
 class Meaning(Enum):
@@ -68,10 +82,11 @@ class JsonRedaction:
         self._names = names
         self._texts = texts
         self._made = made
+        self._plain_names: set[str] = set()
 
     def redact(self, text: str, depth: int, place: Place = NOWHERE) -> str:
         """Return `text` redacted; `place` is where it stands in the entry."""
-        walk = _Walk(self._names, self._texts, depth, place)
+        walk = _Walk(self._names, self._texts, self._plain_names, depth, place)
         outer = self._made.place
         self._made.place = lambda: outer() + walk.path()
         try:
@@ -83,15 +98,15 @@ class JsonRedaction:
 class _Walk:
     """The way through the tokens of one text. The stack holds what encloses the array or object at hand."""
 
-    def __init__(self, names: FieldNames, texts: TextOf, depth: int, place: Place) -> None:
+    def __init__(self, names: FieldNames, texts: TextOf, plain_names: set[str], depth: int, place: Place) -> None:
         self._names = names
         self._texts = texts
+        self._plain_names = plain_names
         self._depth = depth
         self._stack: list[_Frame] = []
         self._frame = _Frame("", False, None, NOWHERE, False, _Messages.NONE)
         self._name = ""
-        self._rule: Rule | None = None
-        self._place = place
+        self._arrive(None, place)
 
     def path(self) -> str:
         """Return where the value at hand stands."""
@@ -104,79 +119,89 @@ class _Walk:
         pieces = []
         end = 0
         for token in _TOKEN.finditer(text):
-            becomes = self._token(token)
+            group = token.lastindex or 0
+            if group <= _LAST_OF_MEMBER and (renamed := self._member(token[1])) is not None:
+                pieces += [text[end : token.start()], renamed]
+                end = token.end(1) + 1
+            if group in _STRINGS:
+                becomes = self._string(token[group])
+                start = token.start(group) - 1
+            elif group in _NUMBERS:
+                becomes = self._number(token[group])
+                start = token.start(group)
+            else:
+                becomes = None
+                if group in _BRACKETS:
+                    self._bracket(token[group])
             if becomes is not None:
-                pieces += [text[end : token.start()], becomes]
+                pieces += [text[end:start], becomes]
                 end = token.end()
         return "".join([*pieces, text[end:]]) if pieces else text
 
-    def _token(self, token: re.Match[str]) -> str | None:
-        """Return what stands for a token, or None where it stays."""
-        text = token[0]
-        match text[0]:
-            case '"':
-                return self._member(token["text"], token["colon"]) if token["colon"] else self._string(token["text"])
-            case "{" | "[":
-                self._open(is_object=text == "{")
-                return None
-            case "}" | "]":
-                self._close()
-                return None
-            case _:
-                return self._number(text)
-
-    def _open(self, *, is_object: bool) -> None:
-        frame, meanings = self._frame, self._place.meanings
-        rule = next((meaning for meaning in meanings if isinstance(meaning, Rule)), self._rule)
-        kept = frame.kept or Meaning.KEPT in meanings
-        messages = _Messages.OF_FIELDS if Meaning.MESSAGES in meanings else _messages_within(frame, is_object=is_object)
-        self._stack.append(frame)
-        self._enter(_Frame(self._name, is_object, rule, self._place, kept, messages))
-
-    def _close(self) -> None:
-        if self._stack:
+    def _bracket(self, text: str) -> None:
+        if text in ("{", "["):
+            self._open(is_object=text == "{")
+        elif text in ("}", "]") and self._stack:
             self._enter(self._stack.pop())
 
+    def _open(self, *, is_object: bool) -> None:
+        frame = self._frame
+        messages = _messages_within(frame, is_object=is_object)
+        if Meaning.MESSAGES in self._place.meanings:
+            messages = _Messages.OF_FIELDS
+        self._stack.append(frame)
+        self._enter(_Frame(self._name, is_object, self._rule, self._place, self._kept, messages))
+
     def _enter(self, frame: _Frame) -> None:
+        """Go into an array or object, or back to one."""
         self._frame = frame
         self._name = ""
-        self._rule = frame.rule
-        self._place = frame.place.member(None)
+        self._arrive(frame.rule, frame.place.member(None))
 
-    def _member(self, raw: str, colon: str) -> str | None:
-        name = _decoded(raw)
+    def _arrive(self, rule: Rule | None, place: Place) -> None:
+        """Find out what holds for the value at a place; `rule` is that of its name or of what it stands in."""
+        frame = self._frame
+        self._place = place
+        self._rule = rule
+        self._rule_of_scalar = rule if frame.messages is _Messages.NONE else None
+        self._kept = frame.kept
+        for meaning in place.meanings:
+            if meaning is Meaning.KEPT:
+                self._kept = True
+            elif isinstance(meaning, Rule):
+                self._rule = self._rule_of_scalar = meaning
+
+    def _member(self, raw: str) -> str | None:
+        """Go on to a member; return its name as a string of JSON where that is to be another one."""
+        is_plain = raw in self._plain_names
+        name = raw if is_plain else _decoded(raw)
         frame = self._frame
         self._name = name
-        self._rule = self._names.rule(name) or frame.rule
-        self._place = frame.place.member(name)
-        if frame.kept:
-            return None
-        redacted = self._texts.words(name)
-        return None if redacted == name else _encoded(redacted) + colon
+        self._arrive(self._names.rule(name) or frame.rule, frame.place.member(name))
+        return None if is_plain or frame.kept else self._renamed(name)
+
+    def _renamed(self, name: str) -> str | None:
+        redacted = self._texts.by_patterns(name)
+        if redacted != name:
+            return _encoded(redacted)
+        if len(name) <= _LONGEST_REMEMBERED and len(self._plain_names) < _MOST_REMEMBERED:
+            self._plain_names.add(name)
+        return None
 
     def _string(self, raw: str) -> str | None:
-        if self._is_kept():
+        if self._kept:
             return None
-        text = _decoded(raw)
-        rule = self._rule_for_scalar()
+        text = _decoded(raw) if "\\" in raw else raw
+        rule = self._rule_of_scalar
         redacted = self._texts.value(rule, text) if rule else self._texts.text(text, self._depth)
         return None if redacted == text else _encoded(redacted)
 
     def _number(self, text: str) -> str | None:
-        if self._is_kept():
+        if self._kept:
             return None
-        rule = self._rule_for_scalar()
-        redacted = self._texts.value(rule, text) if rule else self._texts.words(text)
+        rule = self._rule_of_scalar
+        redacted = self._texts.value(rule, text) if rule else self._texts.by_patterns(text)
         return None if redacted == text else _encoded(redacted)
-
-    def _is_kept(self) -> bool:
-        return self._frame.kept or Meaning.KEPT in self._place.meanings
-
-    def _rule_for_scalar(self) -> Rule | None:
-        for meaning in self._place.meanings:
-            if isinstance(meaning, Rule):
-                return meaning
-        return self._rule if self._frame.messages is _Messages.NONE else None
 
 
 def _messages_within(frame: _Frame, *, is_object: bool) -> _Messages:
@@ -194,8 +219,6 @@ def _step(frame: _Frame, name: str) -> str:
 
 def _decoded(raw: str) -> str:
     """Return what the inner part of a JSON string stands for, or itself where it is none."""
-    if "\\" not in raw:
-        return raw
     try:
         return str(json.loads(f'"{raw}"', strict=False))
     except ValueError:
@@ -204,7 +227,6 @@ def _decoded(raw: str) -> str:
 
 def _encoded(text: str) -> str:
     try:
-        text.encode("utf-8")
+        return msgspec.json.encode(text).decode("utf-8")
     except UnicodeEncodeError:  # a lone surrogate, which only an escape can stand for
         return json.dumps(text)
-    return json.dumps(text, ensure_ascii=False)

@@ -8,8 +8,9 @@ from urllib.parse import quote, unquote, unquote_plus
 from taplogs.core.field_names import FieldNames, Rule
 from taplogs.core.redact_json import JsonRedaction, is_json, looks_like_json
 from taplogs.core.redact_url import READABLE, UrlRedaction
+from taplogs.core.redaction_hints import Hints
 from taplogs.core.redaction_patterns import Pattern
-from taplogs.core.replacement import Replacements
+from taplogs.core.replacement import MASK, Replacements
 
 _TOO_DEEP = Rule("too deep", None)
 
@@ -22,7 +23,8 @@ _WHOLE_URL = re.compile(r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:/)?/\S++\s*\Z")
 _FORM = re.compile(r"[^\s=&?]++=[^\s=&]*+(?:&[^\s=&]++=[^\s=&]*+)*+\s*\Z")
 _QUOTED = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
 _ASSIGNED = re.compile(
-    rf"(?:([\"'])(?P<member>[^\s\"'\\]{{1,60}})\1\s{{0,4}}(?::|=>?)\s{{0,4}}|(?<![\w.\[\]%-])(?P<name>[\w.\[\]%-]++)=)"
+    rf"(?:([\"'])(?P<member>[^\s\"'\\]{{1,60}})\1[ \t]{{0,4}}(?::|=>?)\s{{0,4}}"
+    rf"|(?<![\w.\[\]%-])(?P<name>[\w.\[\]%-]++)=)"
     rf"(?P<value>{_QUOTED}|[\"']?[^\s&;,\"'<>(){{}}]++)",
     re.DOTALL,
 )
@@ -34,32 +36,58 @@ _PART = re.compile(
 )
 _IN_WORD = r"[^\s\"'<>=&?/;,]"
 _ENCODED_WORD = re.compile(rf"(?<!{_IN_WORD})(?:(?!%){_IN_WORD})*+%{_IN_WORD}*+")
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 200
 _CONSTANTS = ("null", "true", "false", "None", "True", "False")
 
 
 class TextRedaction:
     """Redacts texts by the names that stand in them and by patterns."""
 
-    def __init__(self, names: FieldNames, parameters: FieldNames, patterns: list[Pattern], made: Replacements) -> None:
+    def __init__(
+        self,
+        names: FieldNames,
+        parameters: FieldNames,
+        patterns: list[Pattern],
+        hints: Hints,
+        made: Replacements,
+    ) -> None:
         self._names = names
+        self._hints = hints
         self._patterns = patterns
         self._made = made
+        self._stand_ins: dict[tuple[Rule, str], str] = {}
         self.json = JsonRedaction(names, self, made)
         self.url = UrlRedaction(parameters, self)
 
     def value(self, rule: Rule, value: str) -> str:
-        """Return what stands in for a value under a name: the same as elsewhere, where it is all that a pattern asks."""
-        if rule.label is not None:
-            text = self._by_patterns(value)
-            if text != value and self._made.marks.is_mark(text.strip()):
-                self._made.echoes.remember(value, rule)
-                return text
-        return self._made.whole(rule, value)
+        """Return what stands in for a value under a name."""
+        becomes = self._stand_ins.get((rule, value))
+        if becomes is None:
+            becomes = self._stand_in(rule, value)
+            if len(value) <= _LONGEST_REMEMBERED:
+                if len(self._stand_ins) >= _MOST_REMEMBERED:
+                    self._stand_ins.clear()
+                self._stand_ins[rule, value] = becomes
+        return value if becomes == value else self._made.whole(rule, value, becomes)
+
+    def _stand_in(self, rule: Rule, value: str) -> str:
+        """Give what is all that a pattern finds the same pseudonym as where there is no name."""
+        label = rule.label
+        if label is not None and self._hints.in_words(value):
+            value = value.strip()
+            for pattern in self._patterns:
+                if pattern.may_occur(value) and pattern.is_all_of(value):
+                    label = pattern.label
+                    break
+        return self._made.stand_in(label, value)
 
     def text(self, text: str, depth: int = 0) -> str:
         """Return a text of whatever kind, redacted; `depth` is how many texts it stands within."""
+        if not self._hints.in_text(text):
+            return self._without_echoes(text)
         if depth > _DEEPEST:
-            return self._made.whole(_TOO_DEEP, text)
+            return self._made.part(_TOO_DEEP, MASK)
         if looks_like_json(text):
             text = self.json.redact(text, depth + 1)
             if is_json(text):
@@ -78,27 +106,33 @@ class TextRedaction:
             text = _ASSIGNED.sub(self._assigned, text)
         if "</" in text:
             text = _ELEMENT.sub(self._named, text)
-        return self.words(text)
+        return self._words(text)
 
-    def words(self, text: str) -> str:
+    def _words(self, text: str) -> str:
         """Return a text without structure, redacted: by patterns, and what it repeats of the request."""
-        text = self._by_patterns(text)
-        if self._made.echoes:
-            text = self._made.echoes.replace(text, self._made.part)
+        text = self._without_echoes(self.by_patterns(text))
         return _ENCODED_WORD.sub(self._encoded, text) if "%" in text else text
 
-    def _by_patterns(self, text: str) -> str:
-        lowered = text.lower()
+    def by_patterns(self, text: str) -> str:
+        """Return a text with what matches a pattern redacted."""
+        if not self._hints.in_words(text):
+            return text
         for pattern in self._patterns:
-            if pattern.may_occur(lowered):
-                text = pattern.replace(text, self._made.marks, self._made.part)
+            if pattern.may_occur(text):
+                text = pattern.replace(text, self._made.marks, self._part)
         return text
+
+    def _without_echoes(self, text: str) -> str:
+        return self._made.echoes.replace(text, self._part) if self._made.echoes else text
+
+    def _part(self, rule: Rule, value: str) -> str:
+        return self._made.part(rule, self._made.stand_in(rule.label, value))
 
     def _encoded(self, found: re.Match[str]) -> str:
         decoded = unquote(found[0])
         if "%" in decoded:
             return found[0]
-        redacted = self.words(decoded)
+        redacted = self._words(decoded)
         return found[0] if redacted == decoded else quote(redacted, safe=READABLE)
 
     def _named(self, found: re.Match[str]) -> str:

@@ -25,8 +25,8 @@ class TextOf(Protocol):
         """Return a text of whatever kind, redacted; `depth` is how many texts it stands within."""
         ...
 
-    def words(self, text: str) -> str:
-        """Return a text without structure, redacted."""
+    def by_patterns(self, text: str) -> str:
+        """Return a text with what matches a pattern redacted."""
         ...
 
 

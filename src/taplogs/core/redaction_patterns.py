@@ -24,23 +24,37 @@ class Pattern:
         self._rule = Rule(f"pattern {rule.name}", rule.label)
         self._text = rule.pattern
         self._check = rule.check
-        self._contains = tuple(part.lower() for part in rule.contains)
+        self.contains = rule.contains
+        self.hint = rule.hint
 
     @cached_property
     def _expression(self) -> re.Pattern[str]:
         return re.compile(self._text)
 
-    def may_occur(self, lowered: str) -> bool:
-        """Return whether it can match a text, of which this is the lower case."""
-        return not self._contains or any(part in lowered for part in self._contains)
+    @cached_property
+    def _group(self) -> int | str:
+        return "value" if "value" in self._expression.groupindex else 0
+
+    def may_occur(self, text: str) -> bool:
+        """Return whether one of the texts occurs without which it cannot match."""
+        return not self.contains or any(part in text for part in self.contains)
+
+    @property
+    def label(self) -> str | None:
+        """The label of its pseudonyms; None where it masks."""
+        return self._rule.label
+
+    def is_all_of(self, text: str) -> bool:
+        """Return whether all of `text` is one value."""
+        found = self._expression.search(text)
+        return found is not None and self._value(text, *found.span(self._group)) == (0, len(text))
 
     def replace(self, text: str, marks: Marks, replace: Replace) -> str:
         """Return `text` with all values replaced; marks of values that were replaced before stay as they are."""
-        group: int | str = "value" if "value" in self._expression.groupindex else 0
         pieces = []
         end = position = 0
         while position <= len(text) and (found := self._expression.search(text, position)):
-            value = self._value(text, *found.span(group))
+            value = self._value(text, *found.span(self._group))
             if value is None or value[0] >= value[1]:
                 position = found.start() + 1
             elif marked := self._marked(text, value, marks):

@@ -45,22 +45,24 @@ class Replacements:
         """What tells whether two keys are the same one; None where there are no pseudonyms."""
         return self._pseudonyms.fingerprint if self._pseudonyms else None
 
-    def whole(self, rule: Rule, value: str) -> str:
-        """Return what stands in for a whole value; one that says nothing, or was replaced before, is left alone."""
-        if not value.strip() or self.marks.is_mark(value):
-            return value
-        self.echoes.remember(value, rule)
-        return self.part(rule, value)
+    def whole(self, rule: Rule, value: str, becomes: str) -> str:
+        """Put `becomes` in the place of a whole value, which the rest of the entry may repeat."""
+        if self.echoes.listening:
+            self.echoes.remember(value, rule)
+        return self.part(rule, becomes)
 
-    def part(self, rule: Rule, value: str) -> str:
-        """Return what stands in for a part of a text."""
-        becomes = self._becomes(rule, value)
-        self.counts[rule.name] += 1
-        if self.changes is not None:
+    def part(self, rule: Rule, becomes: str) -> str:
+        """Put `becomes` in the place of a part of a text."""
+        if self.changes is None:
+            self.counts[rule.name] += 1
+        else:
             self.changes.append(Change(self.place(), rule.name, becomes))
         return becomes
 
-    def _becomes(self, rule: Rule, value: str) -> str:
-        if rule.label is None or self._pseudonyms is None:
+    def stand_in(self, label: str | None, value: str) -> str:
+        """Return what stands in for a value; one that says nothing, or was replaced before, is left alone."""
+        if not value.strip() or self.marks.is_mark(value):
+            return value
+        if label is None or self._pseudonyms is None:
             return mask_keys(value) if _ONE_KEY.fullmatch(value) else MASK
-        return self._pseudonyms.of(rule.label, value)
+        return self._pseudonyms.of(label, value)

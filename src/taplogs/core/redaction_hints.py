@@ -1,0 +1,147 @@
+"""A cheap look at entries: may there be anything to hide? Most have nothing, and need no closer look.
+
+What is taken for harmless here is what `redact_text` and `redact_json` would leave as it is; not the other way round.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from taplogs.core.entry import NULL
+from taplogs.core.field_names import FieldNames
+
+if TYPE_CHECKING:
+    from taplogs.core.entry import LogEntry
+    from taplogs.core.redaction_patterns import Pattern
+
+_MOST_REMEMBERED = 10_000
+_LONGEST_REMEMBERED = 300
+
+_COMMON = ' ",:etaoinsrlcdumpfgh.0123456789-bvyw/kxjqz_'
+_STRUCTURE = r"=|%|<|'[ \t]{0,4}:"
+_QUOTATION_MARK = '"'
+_ESCAPE = r"\\[^bfnrt]"
+
+_NAME_BACKWARDS = re.compile(r':(?=[ \t\r\n]*+"([^"]*))')
+_PLAIN_URLS = re.compile(r"[0-9A-Za-z_.~:/?#&=\n-]*", re.ASCII)
+_PARAMETER = re.compile(r"([0-9A-Za-z_.-]*)=")
+
+
+class Hints:
+    """What must stand in a text for a pattern to match, or for the text to be more than words."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        patterns = list(patterns)
+        literals = "|".join(
+            sorted({re.escape(_rare_ending(part)) for pattern in patterns for part in pattern.contains})
+        )
+        self._literal = re.compile(literals or "(?!)").search
+        self._in_text = re.compile("|".join(filter(None, (_STRUCTURE, _QUOTATION_MARK, literals)))).search
+        self._in_json = re.compile("|".join(filter(None, (_STRUCTURE, _ESCAPE, literals)))).search
+        self._expression = re.compile(
+            "|".join({pattern.hint: "" for pattern in patterns if pattern.hint}) or "(?!)"
+        ).search
+        self._always = any(not pattern.contains and not pattern.hint for pattern in patterns)
+
+    def in_words(self, text: str) -> bool:
+        """Return whether a pattern may match."""
+        return bool(self._literal(text) or self._expression(text)) or self._always
+
+    def in_text(self, text: str) -> bool:
+        """Return whether a pattern may match, or the text has a structure that names values."""
+        return bool(self._in_text(text) or self._expression(text)) or self._always
+
+    def in_json(self, text: str) -> bool:
+        """Return whether this is so for any string, number or name of JSON, or one has quotation marks in it."""
+        return bool(self._in_json(text) or self._expression(text)) or self._always
+
+
+def _rare_ending(literal: str) -> str:
+    """Return the end of a literal from its rarest character on, 2 characters at least: that is found faster."""
+    start = max(range(max(1, len(literal) - 1)), key=lambda place: _COMMON.find(literal[place]) % (len(_COMMON) + 1))
+    return literal[start:]
+
+
+class Glance:
+    """Tells whether entries have nothing to hide. What it has seen before, it knows."""
+
+    def __init__(self, names: FieldNames, parameters: FieldNames, hints: Hints, watched: Iterable[str | None]) -> None:
+        """`watched`: names that paths end with, whose values need a closer look; None: all values do."""
+        self._names = names
+        self._parameters = parameters
+        self._hints = hints
+        self._watched = frozenset(watched)
+        self._texts: set[str | None] = {None}
+        self._urls: set[str] = set()
+        self._backwards: set[str] = set()
+
+    def is_harmless(self, entries: list[LogEntry]) -> bool:
+        """Return whether nothing is to be hidden in any of these entries, as far as can be told at a glance."""
+        return (
+            None not in self._watched
+            and self.are_texts(entries)
+            and self._are_urls([entry.request_url for entry in entries])
+            and self._are_payloads(entries)
+        )
+
+    def are_texts(self, entries: list[LogEntry]) -> bool:
+        """Return whether nothing is to be hidden in the short texts of entries."""
+        known = self._texts
+        for entry in entries:
+            if not (
+                entry.user_agent in known
+                and entry.ip_address in known
+                and entry.client_id in known
+                and entry.company_id in known
+            ):
+                texts = (entry.user_agent, entry.ip_address, entry.client_id, entry.company_id)
+                if any(text is not None and self._hints.in_text(text) for text in texts):
+                    return False
+                _remember(known, texts)
+        return True
+
+    def _are_urls(self, urls: list[str]) -> bool:
+        if self._urls.issuperset(urls):
+            return True
+        text = "\n".join(urls)
+        if not _PLAIN_URLS.fullmatch(text) or self._hints.in_words(text):
+            return False
+        if any(map(self._parameters.rule, set(_PARAMETER.findall(text)))):
+            return False
+        _remember(self._urls, urls)
+        return True
+
+    def is_url(self, url: str) -> bool:
+        """Return whether nothing is to be hidden in a URL."""
+        return None not in self._watched and self._are_urls([url])
+
+    def is_payload(self, text: str) -> bool:
+        """Return whether nothing is to be hidden in a payload, or in several between line feeds."""
+        return (
+            None not in self._watched
+            and self._are_names(_NAME_BACKWARDS.findall(text[::-1]))
+            and not self._hints.in_json(text)
+        )
+
+    def _are_payloads(self, entries: list[LogEntry]) -> bool:
+        payloads = [entry.request_payload for entry in entries if entry.request_payload is not NULL]
+        payloads += [entry.response_payload for entry in entries if entry.response_payload is not NULL]
+        return not payloads or self.is_payload(b"\n".join(payloads).decode("utf-8", "replace"))
+
+    def _are_names(self, backwards: list[str]) -> bool:
+        if self._backwards.issuperset(backwards):
+            return True
+        for name in set(backwards) - self._backwards:
+            forwards = name[::-1]
+            if forwards in self._watched or "\\" in forwards or self._names.rule(forwards):
+                return False
+            _remember(self._backwards, [name])
+        return True
+
+
+def _remember(known: set[Any], texts: Iterable[str | None]) -> None:
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known.update(text for text in texts if text is None or len(text) <= _LONGEST_REMEMBERED)
