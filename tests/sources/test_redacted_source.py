@@ -175,3 +175,18 @@ def test_the_source_is_closed_with_it(tmp_path: Path) -> None:
     wrapped.close()
     with pytest.raises(Exception, match="closed"):
         list(store.search(LogQuery()))
+
+
+def test_many_long_texts_are_redacted_and_not_all_remembered(tmp_path: Path) -> None:
+    """More characters than are remembered, each text once in every part of the listing."""
+    store = SqliteStore(tmp_path / "logs.db")
+    texts = [f"{'x' * 40_000} {number} Bearer Canary7Canary7" for number in range(150)]
+    store.add(log_entry(number, user_agent=texts[number % 150]) for number in range(1, 451))
+    wrapped, redactor = redacted(store, "secrets")
+    grouping = Grouping(dimensions_named("user-agent", EndpointTemplates(), ZoneInfo("UTC")))
+    summary = wrapped.summarise(LogQuery(), grouping)
+    store.close()
+    assert (
+        summary.counts
+        == fold([[redactor.redact(log_entry(1, user_agent=text))] * 3 for text in texts], grouping).counts
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -27,6 +28,12 @@ _REDACTED: dict[str, Any] = {
 }
 """The attributes of entries that a profile may change, and what they are where there is nothing."""
 
+_PAYLOADS = frozenset({"request_payload", "response_payload"})
+_MOST_REMEMBERED = 5_000_000
+"""So many characters, each text counted as at least so many as it takes to hold one."""
+
+_LEAST_COUNTED = 100
+
 
 class RedactedSource:
     """Another source, its entries redacted.
@@ -46,12 +53,21 @@ class RedactedSource:
 
     def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
         """Yield the same entries in lists, each as soon as the source has it; a list may be empty."""
-        unread = _unread(query)
-        if len(unread) == len(_REDACTED):
-            yield from self._source.batches(query)
-            return
+        redact_all = self._redaction_of(query)
         for batch in self._source.batches(query):
-            yield self._redactor.redact_all(_without(batch, unread) if unread else batch)
+            yield redact_all(batch)
+
+    def _redaction_of(self, query: LogQuery) -> Callable[[list[LogEntry]], list[LogEntry]]:
+        """Return what redacts entries as far as the reader of `query` looks at them."""
+        if query.fields is None and query.payloads:
+            return self._redactor.redact_all
+        read = _REDACTED.keys() - _PAYLOADS if query.fields is None else _REDACTED.keys() & query.fields
+        if not read:
+            return lambda batch: batch
+        unread = {name: nothing for name, nothing in _REDACTED.items() if name not in read}
+        if query.fields is not None and read.isdisjoint(_PAYLOADS):
+            return _FewFields(self._redactor, sorted(read), unread).redact_all
+        return lambda batch: self._redactor.redact_all(_without(batch, unread))
 
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""
@@ -78,11 +94,41 @@ class RedactedSource:
         self._source.close()
 
 
-def _unread(query: LogQuery) -> dict[str, Any]:
-    """Return what need not be redacted because the reader of `query` does not look at it, and what empties it."""
-    if query.fields is not None:
-        return {name: nothing for name, nothing in _REDACTED.items() if name not in query.fields}
-    return {} if query.payloads else {"request_payload": NULL, "response_payload": NULL}
+class _FewFields:
+    """Redacts the fields of entries that are read to be counted. Many entries hold the same: that is redacted once."""
+
+    def __init__(self, redactor: Redactor, fields: Sequence[str], unread: dict[str, Any]) -> None:
+        """`fields` are those that are read, `unread` are all others that a profile may change."""
+        self._redactor = redactor
+        self._fields = fields
+        self._unread = unread
+        self._held = attrgetter(*fields)
+        self._changes: dict[Any, dict[str, Any] | None] = {}
+        self._remembered = 0
+
+    def redact_all(self, batch: list[LogEntry]) -> list[LogEntry]:
+        """Return all entries, redacted where it is looked at, in their order."""
+        held = list(map(self._held, batch))
+        if not self._changes.keys() >= set(held):
+            self._learn(dict(zip(held, batch, strict=True)))
+        changes = map(self._changes.__getitem__, held)
+        return [replace(entry, **change) if change else entry for entry, change in zip(batch, changes, strict=True)]
+
+    def _learn(self, examples: dict[Any, LogEntry]) -> None:
+        if self._remembered > _MOST_REMEMBERED:
+            self._changes.clear()
+            self._remembered = 0
+        new = {held: entry for held, entry in examples.items() if held not in self._changes}
+        entries = self._redactor.redact_all(_without(list(new.values()), self._unread))
+        for held, entry in zip(new, entries, strict=True):
+            self._remembered += sum(max(_LEAST_COUNTED, len(text)) for text in _texts(held))
+            is_changed = self._held(entry) != held
+            self._changes[held] = {name: getattr(entry, name) for name in self._fields} if is_changed else None
+
+
+def _texts(held: Any) -> list[str]:
+    """Return the texts of one field, or of several."""
+    return [text or "" for text in (held if isinstance(held, tuple) else (held,))]
 
 
 def _without(batch: list[LogEntry], unread: dict[str, Any]) -> list[LogEntry]:
