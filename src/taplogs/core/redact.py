@@ -41,7 +41,7 @@ class Redactor:
         patterns = list(map(Pattern, profile.patterns))
         hints = Hints(patterns)
         self._texts = TextRedaction(names, parameters, patterns, hints, self._made)
-        self._glance = Glance(names, parameters, hints, [parse_path(rule.path)[-1].name for rule in profile.paths])
+        self._glance = Glance(names, parameters, hints, [_watched(rule.path) for rule in profile.paths])
         self._at_once = 1 if profile.pseudonyms else _MOST_AT_ONCE
         self._places = (_places(profile, failed=False), _places(profile, failed=True))
 
@@ -156,6 +156,13 @@ class Redactor:
 
 
 _NAMES = {field.name: field.encode_name for field in msgspec.structs.fields(LogEntry)}
+
+
+def _watched(path: str) -> str | None:
+    """Return the name that values at a path stand under in payloads; None where they may be a whole field's."""
+    steps = parse_path(path)
+    is_field = len(steps) == 1 and (not steps[0].deep or steps[0].name in _NAMES.values())
+    return None if is_field else steps[-1].name
 
 
 def _pseudonyms(profile: Profile, key: bytes) -> Pseudonyms | None:

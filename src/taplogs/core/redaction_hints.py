@@ -80,14 +80,15 @@ class Glance:
     def is_harmless(self, entries: list[LogEntry]) -> bool:
         """Return whether nothing is to be hidden in any of these entries, as far as can be told at a glance."""
         return (
-            None not in self._watched
-            and self.are_texts(entries)
+            self.are_texts(entries)
             and self._are_urls([entry.request_url for entry in entries])
             and self._are_payloads(entries)
         )
 
     def are_texts(self, entries: list[LogEntry]) -> bool:
         """Return whether nothing is to be hidden in the short texts of entries."""
+        if None in self._watched:
+            return False
         known = self._texts
         for entry in entries:
             if not (
@@ -103,7 +104,8 @@ class Glance:
         return True
 
     def _are_urls(self, urls: list[str]) -> bool:
-        if self._urls.issuperset(urls):
+        urls = [url for url in urls if url not in self._urls]
+        if not urls:
             return True
         text = "\n".join(urls)
         if not _PLAIN_URLS.fullmatch(text) or self._hints.in_words(text):
