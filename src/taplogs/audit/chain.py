@@ -10,25 +10,28 @@ from pathlib import Path
 
 from taplogs.audit.checkpoint import Question
 from taplogs.audit.manifest import MANIFEST, ORDER, SIGNATURE, Manifest, Previous, decode_manifest
+from taplogs.audit.signature import BadSignature
 from taplogs.errors import UsageError
 
 _MOST_BYTES = 1 << 24
 
-Verify = Callable[[bytes, bytes], None]
-"""Takes the bytes of a manifest and the text of its signature; raises ValueError with the reason where it is not."""
+Verify = Callable[[bytes, bytes], object]
+"""Takes the bytes of a manifest and the text of its signature; raises BadSignature where that does not hold."""
 
 
 class PreviousExport:
     """A finished export on this machine, as its manifest tells it."""
 
     def __init__(self, folder: Path, verify: Verify | None) -> None:
-        """Read its manifest, and have its signature verified; raises UsageError."""
+        """Read its manifest, and have its signature verified; raises UsageError, and BadSignature."""
         self._folder = folder
         try:
             text = _plain_file(folder / MANIFEST)
             if verify:
                 verify(text, _plain_file(folder / SIGNATURE))
             self.manifest: Manifest = decode_manifest(text)
+        except BadSignature as error:
+            raise BadSignature(error.fault, f"{folder}: {error.message}", error.hint) from None
         except FileNotFoundError as error:
             raise self._refused(f"there is no {Path(error.filename).name} in it") from None
         except (OSError, ValueError) as error:
@@ -53,8 +56,23 @@ class PreviousExport:
         manifest = self.manifest
         return Previous(manifest.export_id, manifest.sequence, self.sha256, manifest.period.effective_until)
 
+    def answers(self, question: Question) -> bool:
+        """Return whether it is the answer to a question that has one answer for good: its period lies in the past."""
+        period, previous = self.manifest.period, self.manifest.previous
+        return (
+            self._difference(question) is None
+            and question.until is not None
+            and question.until == period.requested_until == period.effective_until
+            and question.since == period.requested_since
+            and question.previous == (previous.manifest_sha256 if previous else None)
+        )
+
     def refuse_other_question(self, question: Question) -> None:
         """Raise UsageError where the next export would not answer the same question; it says which part differs."""
+        if difference := self._difference(question):
+            raise self._refused(difference)
+
+    def _difference(self, question: Question) -> str | None:
         manifest, redaction = self.manifest, self.manifest.redaction
         parts = [
             ("source", manifest.source.base_url, question.source),
@@ -70,7 +88,8 @@ class PreviousExport:
         ]
         for name, before, now in parts:
             if before != now:
-                raise self._refused(f"its {name} is {before or 'not given'}, here it is {now or 'not given'}")
+                return f"its {name} is {before or 'not given'}, here it is {now or 'not given'}"
+        return None
 
     def _refused(self, reason: str) -> UsageError:
         return UsageError(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from taplogs.audit.checkpoint import Beginning, Checkpoint, Progress
 from taplogs.audit.export_folder import ExportFolder
-from taplogs.audit.manifest import RECORDS, Key
+from taplogs.audit.manifest import RECORDS, Gap, Key
 from taplogs.audit.records_file import RecordsFile
 from taplogs.audit.total_order import TotalOrder
 from taplogs.core.entry import LogEntry
@@ -114,6 +114,11 @@ class Export:
             self.keep()
         except OSError:
             pass
+
+    def gap(self, reason: str) -> Gap:
+        """Return what of the period is missing where the run ends here."""
+        beginning, last = self.beginning, self.progress.last
+        return Gap(last.timestamp if last else beginning.requested_since, beginning.effective_until, reason)
 
     def _pages(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
         for batch in batches:

@@ -37,7 +37,6 @@ from taplogs.audit.manifest import (
     Tool,
 )
 from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
-from taplogs.core.redact import Redactor
 from taplogs.whole_file import replace_file
 
 _BLOCK = 1 << 20
@@ -54,29 +53,40 @@ class Ending(Struct, frozen=True):
     gap: Gap | None
 
 
+class Finished(Struct, frozen=True):
+    """The manifest of an export, and its bytes."""
+
+    manifest: Manifest
+    text: bytes
+
+
 class Finisher:
     """Makes the files of an export out of its records."""
 
     def __init__(
         self,
         export: Export,
-        redactor: Redactor,
+        method: str,
         *,
         form: TableForm | None,
         key_id: str | None,
         previous: Previous | None,
         sign: Sign | None,
     ) -> None:
-        """`form`: None is no table; `key_id` is the API key, masked; `sign`: None is no signature."""
+        """Take the rest of what the manifest says.
+
+        `method` is how values were hidden, `key_id` the API key, masked; `form` None is no table, `sign` None is no
+        signature.
+        """
         self._export = export
-        self._redactor = redactor
+        self._method = method
         self._form = form
         self._key_id = key_id
         self._previous = previous
         self._sign = sign
 
-    def finish(self, ending: Ending, told: Callable[[int], None]) -> tuple[Manifest, bytes]:
-        """Give the export its final names, and return its manifest and the bytes of that; raises OSError.
+    def finish(self, ending: Ending, told: Callable[[int], None]) -> Finished:
+        """Give the export its final names, and return its manifest; raises OSError.
 
         `told` hears how many more rows of the table were derived. Until the very end the folder keeps what was there,
         and all that another run needs to finish.
@@ -88,7 +98,11 @@ class Finisher:
         files = [self._export.records.described(RECORDS)]
         table = None
         if self._form:
-            file, table = _derive(folder.partial, self._form, files[0].rows, told)
+            try:
+                file, table = _derive(folder.partial, self._form, files[0].rows, told)
+            except OSError:
+                (folder.partial / TABLE).unlink(missing_ok=True)  # of a full disk it takes the most
+                raise
             files.append(file)
         manifest = self._manifest(ending, files, table)
         text = manifest.encode()
@@ -99,7 +113,7 @@ class Finisher:
             names.append(SIGNATURE)
         replace_file(folder.partial / MANIFEST, text, durable=True)
         folder.publish(names)
-        return manifest, text
+        return Finished(manifest, text)
 
     def _manifest(self, ending: Ending, files: list[File], table: Table | None) -> Manifest:
         beginning, previous = self._export.beginning, self._previous
@@ -129,7 +143,7 @@ class Finisher:
             redaction=Redaction(
                 question.profile,
                 question.profile_sha256,
-                self._redactor.method,
+                self._method,
                 question.key_fingerprint,
                 {rule: count for rule, count in sorted(progress.redacted.items()) if count},
             ),

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from taplogs.audit.export import Export
-from taplogs.audit.manifest import Manifest, head_of
+from taplogs.audit.finishing import Finished
+from taplogs.audit.manifest import SIGNATURE, Manifest, head_of
 from taplogs.cli.session import Session
 from taplogs.errors import TaplogsError
 from taplogs.output.curl import shell_word
@@ -36,30 +37,31 @@ def tell_complete(session: Session, folder: Path) -> None:
     session.notice(f"the export in {folder} is complete")
 
 
-def tell_kept(session: Session, folder: Path, export: Export, reason: str) -> None:
-    """Say what is kept of a run that ended early, and how to go on."""
+def tell_kept(session: Session, folder: Path, export: Export) -> None:
+    """Say what is kept of a run that ended early, and the command that goes on with it."""
     last = export.progress.last
     until = f" until {last.timestamp}" if last else ""
-    session.notice(f"{reason}: {counted(export.records.rows, 'entry')}{until} are kept in {folder}. To go on:")
+    rows = export.records.rows
+    are = "entry is" if rows == 1 else "entries are"
+    session.notice(f"{rows:,} {are} kept in {folder}{until}; this goes on with them:")
     session.suggest(words_of(session.runtime.arguments, "--resume"))
 
 
-def tell_export(session: Session, folder: Path, manifest: Manifest, text: bytes) -> None:
+def tell_export(session: Session, folder: Path, finished: Finished) -> None:
     """Say what was exported, where it is, what was hidden, and how it is verified."""
+    manifest = finished.manifest
     completeness, period = manifest.completeness, manifest.period
-    head = head_of(manifest.sequence, text)
+    head = head_of(manifest.sequence, finished.text)
     since = period.requested_since or "the beginning"
-    session.notice(
-        f"{completeness.status}: {completeness.rows:,} entries from {since} until {period.effective_until} in {folder}"
-    )
-    session.notice(f"hidden (profile {manifest.redaction.profile}): {_hidden(manifest)}")
-    if completeness.late_arrivals:
-        session.notice(
-            f"late: {completeness.late_arrivals:,} came into the period while it was read, and are not in it"
-        )
+    rows = f"{completeness.rows:,} {'entry' if completeness.rows == 1 else 'entries'}"
+    session.notice(f"{completeness.status}: {rows} from {since} until {period.effective_until} in {folder}")
+    session.notice(f"hidden by the profile {manifest.redaction.profile}: {_hidden(manifest)}")
+    if late := completeness.late_arrivals:
+        session.notice(f"not in it: {late:,} that came into the period while it was read")
     session.notice(f"head: {head}")
-    session.notice("to verify it, offline and without a key:")
-    session.suggest(f"taplogs verify {shell_word(str(folder))} --expect-head {head}")
+    signed = " --pubkey FILE" if (folder / SIGNATURE).exists() else ""
+    session.notice("to verify it, without a key and offline:")
+    session.suggest(f"taplogs verify {shell_word(str(folder))}{signed} --expect-head {head}")
 
 
 def _hidden(manifest: Manifest) -> str:

@@ -1,0 +1,110 @@
+"""What an export is asked, and what is settled when it begins: its window, its first count, its identity."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, tzinfo
+from hashlib import sha256
+from uuid import UUID
+
+from taplogs.audit.canonical import well_formed
+from taplogs.audit.chain import PreviousExport
+from taplogs.audit.checkpoint import Beginning, Question
+from taplogs.cli.options import FilterOptions
+from taplogs.cli.session import Session
+from taplogs.core.apikey import mask_keys
+from taplogs.core.query import LogQuery
+from taplogs.core.redact import Redactor
+from taplogs.core.timespan import Window, is_relative
+from taplogs.core.timestamp import format_timestamp, parse_timestamp
+from taplogs.errors import UsageError
+from taplogs.sources.locate import DEMO
+from taplogs.sources.protocol import LogSource
+
+
+class Asked:
+    """The words of a run: its filters, its window by the clock of whoever is asked, the export it goes on from."""
+
+    def __init__(self, session: Session, filters: FilterOptions, previous: PreviousExport | None) -> None:
+        """Raises UsageError for times that cannot be, and for another --since than where the export before ends."""
+        self._session = session
+        self._filters = filters
+        self._previous = previous
+        self._window = self._window_at(session.runtime.clock())
+
+    def question(self, query: LogQuery, redactor: Redactor) -> Question:
+        """Return what is asked. Bounds that depend on the time of the run count by how they were typed."""
+        session, filters = self._session, self._filters
+        texts = {item.option: item.texts() for item in query.filters}
+        templates = list(session.settings.get("endpoint_templates")) if query.endpoint else []
+        return Question(
+            source=DEMO if session.is_demo else session.address.base_url,
+            environment=None if session.is_demo else session.credential.key.environment,
+            filters={item.option: well_formed(redactor.text(mask_keys(str(item)))) for item in query.filters},
+            filters_sha256=sha256(json.dumps([texts, templates]).encode("ascii")).hexdigest(),
+            since=filters.since if is_relative(filters.since) else self._window.since_text or None,
+            until=filters.until if is_relative(filters.until) else self._window.until_text or None,
+            profile=redactor.profile.name,
+            profile_sha256=redactor.profile.sha256,
+            key_fingerprint=redactor.key_fingerprint,
+            previous=self._previous.sha256 if self._previous else None,
+        )
+
+    def beginning(self, source: LogSource, query: LogQuery, question: Question) -> Beginning:
+        """Settle what holds from here on: the window ends at what time it is at the source, if not before."""
+        session, runtime = self._session, self._session.runtime
+        source.now()  # which may have to ask; the second time it is but a look at the clock
+        clock, now = runtime.clock(), source.now()
+        window = self._window_at(now)
+        until = format_timestamp(now)
+        if window.until:
+            until = min(until, window.until_text)
+        if window.since_text >= until:
+            raise UsageError(
+                f"nothing of the period has passed: it begins at {window.since_text}, and it is {until} at the source",
+                "--since lies in the past",
+            )
+        frozen = Window(window.since, parse_timestamp(until))
+        session.tell_window(frozen)
+        keeps_key = session.redaction_profile.pseudonyms and not session.pseudonym_key.is_lasting
+        return Beginning(
+            export_id=str(UUID(bytes=runtime.random_bytes(16), version=4)),
+            started_at=format_timestamp(clock),
+            question=question,
+            requested_since=window.since_text or None,
+            requested_until=window.until_text or None,
+            effective_until=until,
+            time_zone=_name_of(session.zone, now),
+            clock_skew_ms=round((now - clock).total_seconds() * 1000),
+            count_before=source.count(query.within(frozen)),
+            pseudonym_key=session.pseudonym_key.key.hex() if keeps_key else None,
+        )
+
+    def _window_at(self, now: datetime) -> Window:
+        window = self._filters.window(now, self._session.zone)
+        if self._previous is None:
+            return window
+        since = self._previous.since
+        if self._filters.since is not None and window.since_text != since:
+            raise UsageError(
+                f"--since {self._filters.since} ({window.since_text}) is not where the export before ends: {since}",
+                "leave --since out: --chain says where to begin",
+            )
+        window = Window(parse_timestamp(since), window.until)
+        if window.until and window.until_text <= since:
+            raise UsageError(
+                f"--until {self._filters.until} ({window.until_text}) is before {since}, where the export before ends",
+                "the next export of a chain ends later",
+            )
+        return window
+
+
+def window_of(beginning: Beginning) -> Window:
+    """Return the window that an export reads, frozen."""
+    since = beginning.requested_since
+    return Window(parse_timestamp(since) if since else None, parse_timestamp(beginning.effective_until))
+
+
+def _name_of(zone: tzinfo, now: datetime) -> str:
+    """Return the name of the zone that times are typed in; of one that has none, its offset now."""
+    return getattr(zone, "key", None) or f"UTC{now.astimezone(zone):%z}"
