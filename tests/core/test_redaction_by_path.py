@@ -9,7 +9,7 @@ from serving import log_entry, payload
 from taplogs.core.redact import Redactor
 from taplogs.core.redaction_profile import parse_profile
 
-ENTRY = log_entry(1, request_payload=payload('{"x":"plain","y":"words"}'), response_payload=payload('{"x":"plain"}'))
+ENTRY = log_entry(1, request_payload=payload('{"x":"plain","y":"words"}'), response_payload=payload('{"x":"another"}'))
 
 
 @pytest.mark.parametrize(
