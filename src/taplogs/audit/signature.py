@@ -37,7 +37,9 @@ _PARTS_BYTES = 2 + 8 + _SIGNATURE_BYTES
 _MOST_COMMENT_BYTES = 8000
 """minisign reads lines of 8191 bytes."""
 
-Fault = Literal["signature_malformed", "signature_other_key", "signature_wrong", "signature_comment_wrong"]
+Fault = Literal[
+    "signature_missing", "signature_malformed", "signature_other_key", "signature_wrong", "signature_comment_wrong"
+]
 
 
 class BadSignature(VerificationFailed):

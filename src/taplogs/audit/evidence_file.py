@@ -1,0 +1,61 @@
+"""Files of evidence, opened so that a name cannot lead elsewhere, and read within bounds."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from taplogs.errors import VerificationFailed
+
+LONGEST_LINE = 128 << 20
+"""In bytes: twice what one reply of a backend may have."""
+
+_BLOCK = 1 << 20
+
+
+def open_evidence(path: Path) -> BinaryIO:
+    """Open a regular file for reading, its name followed no further; raises VerificationFailed."""
+    # Without O_NONBLOCK a pipe of this name would keep us waiting. Windows has neither.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        raise VerificationFailed(f"there is no {path}") from None
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
+        raise VerificationFailed(f"{path} cannot be read: {reason}") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise VerificationFailed(f"{path} is not a regular file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_evidence(path: Path, most: int) -> bytes:
+    """Return all bytes of a regular file; raises VerificationFailed, also where there are more than `most`."""
+    with open_evidence(path) as file:
+        text = file.read(most + 1)
+    if len(text) > most:
+        raise VerificationFailed(f"{path} has more than {most:,} bytes")
+    return text
+
+
+def line_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield all bytes in blocks of whole lines, each with its line feed.
+
+    Raises VerificationFailed, which names the row, where a line is longer than `LONGEST_LINE`, or the last has no end.
+    """
+    first = 1
+    while block := file.read(_BLOCK):
+        if not block.endswith(b"\n"):
+            block += file.readline(LONGEST_LINE)
+        if not block.endswith(b"\n"):
+            row = first + block.count(b"\n")
+            is_last = not file.read(1)
+            fault = "does not end with a line feed" if is_last else f"has more than {LONGEST_LINE >> 20} MiB"
+            raise VerificationFailed(f"{file.name}: row {row:,} {fault}")
+        yield block
+        first += block.count(b"\n")
