@@ -143,8 +143,8 @@ class Finisher:
             redaction=Redaction(
                 question.profile,
                 question.profile_sha256,
-                self._method,
-                question.key_fingerprint,
+                f"{self._method} of this export alone" if beginning.pseudonym_key else self._method,
+                None if beginning.pseudonym_key else question.key_fingerprint,
                 {rule: count for rule, count in sorted(progress.redacted.items()) if count},
             ),
             csv=table,

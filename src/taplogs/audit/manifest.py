@@ -102,7 +102,8 @@ class Completeness(_Part, frozen=True):
 class Redaction(_Part, frozen=True):
     """What was hidden before anything was hashed: the profile, how, and how many values by which rule.
 
-    `key_fingerprint` tells whether two exports share their pseudonyms; None where the profile makes none.
+    `key_fingerprint` tells whether two exports share their pseudonyms; None where there are none, or the key was made
+    for this export and forgotten.
     """
 
     profile: str
