@@ -168,9 +168,9 @@ class Session:
 
         `follow_until` is when following it ends: until then outages are waited out, however long, and the demo goes on.
         """
-        redactor = self.redactor  # what is wrong with it is told before anything is sent
+        redactor = None if self.redaction_profile.hides_nothing else self.redactor  # faults are told before all else
         with self.unredacted_source(follow_until=follow_until) as source:
-            if redactor.profile.hides_nothing:
+            if redactor is None:
                 yield source
             else:
                 from taplogs.sources.redacted import RedactedSource
