@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from environments import Environments
@@ -19,33 +20,30 @@ _ROWS = 50_000
 def figures(environments: Environments, scratch: Path, rounds: int | None) -> Iterator[Figure]:
     """Yield what an export costs, and what checking it does."""
     yield from _table(environments, rounds or _ROUNDS)
-    lines, both = scratch / "lines", scratch / "both"
     with reference_backend(environments, filled_store(environments, scratch, _ENTRIES)) as variables:
-        pull, export = _pull(environments, variables, "none"), _export(environments, variables, lines, "none")
-        exported, pulled = in_turns([export, pull], rounds or _ROUNDS)
-        whole = environments.command("export", "--force", "-o", str(both), "--redact", "none", variables=variables)
-        with_table = run(whole)
+        exported, pulled = in_turns(_both_ways(environments, variables, scratch, "none"), rounds or _ROUNDS)
+        words = ("export", "--force", "-o", str(scratch / "both"), "--redact", "none")
+        with_table = run(environments.command(*words, variables=variables))
     measured = f"{exported.seconds:.2f} s against {pulled.seconds:.2f} s, {_ENTRIES:,} entries"
     share = pulled.seconds / exported.seconds
     yield Figure("an export, as fast as a pull", share, "×", measured, Target(0.5, at_least=True))
     yield Figure("memory of that", exported.peak_bytes / 1e6, "MB", "the most resident of all rounds", Target(80))
     yield Figure("… with records.csv", pulled.seconds / with_table.seconds, "×", f"{with_table.seconds:.2f} s, once")
-    yield from _verified(environments, lines, both, rounds or _ROUNDS)
+    yield from _verified(environments, scratch, rounds or _ROUNDS)
     with reference_backend(environments, filled_store(environments, scratch, _REDACTED)) as variables:
-        pull, export = _pull(environments, variables, "personal"), _export(environments, variables, lines, "personal")
-        exported, pulled = in_turns([export, pull], 1)
+        exported, pulled = in_turns(_both_ways(environments, variables, scratch, "personal"), 1)
     measured = f"{exported.seconds:.2f} s against {pulled.seconds:.2f} s, {_REDACTED:,} entries"
     yield Figure("both with personal data hidden", pulled.seconds / exported.seconds, "×", measured)
 
 
-def _pull(environments: Environments, variables: dict[str, str], profile: str) -> Command:
-    words = ("list", "-n", "0", "-o", "jsonl", "--reverse", "--redact", profile)
-    return environments.command(*words, variables=variables)
-
-
-def _export(environments: Environments, variables: dict[str, str], folder: Path, profile: str) -> Command:
-    words = ("export", "--force", "--format", "jsonl", "-o", str(folder), "--redact", profile)
-    return environments.command(*words, variables=variables)
+def _both_ways(environments: Environments, variables: dict[str, str], scratch: Path, profile: str) -> list[Command]:
+    """Return an export, and a listing into a file: the same records in the same order on the same disk."""
+    export = ("export", "--force", "--format", "jsonl", "-o", str(scratch / "lines"), "--redact", profile)
+    pull = ("list", "-n", "0", "-o", "jsonl", "--reverse", "--redact", profile)
+    return [
+        environments.command(*export, variables=variables),
+        replace(environments.command(*pull, variables=variables), stored=scratch / "pulled.jsonl"),
+    ]
 
 
 def _table(environments: Environments, rounds: int) -> Iterator[Figure]:
@@ -57,8 +55,9 @@ def _table(environments: Environments, rounds: int) -> Iterator[Figure]:
     yield Figure("… whose cells are made beforehand", from_cells / rows, "×", f"{from_cells:.2f} µs")
 
 
-def _verified(environments: Environments, lines: Path, both: Path, rounds: int) -> Iterator[Figure]:
-    of_lines, of_both = in_turns([environments.command("verify", str(folder)) for folder in (lines, both)], rounds)
+def _verified(environments: Environments, scratch: Path, rounds: int) -> Iterator[Figure]:
+    commands = [environments.command("verify", str(scratch / name)) for name in ("lines", "both")]
+    of_lines, of_both = in_turns(commands, rounds)
     measured = f"{of_lines.seconds:.2f} s, {_ENTRIES:,} records"
     target = Target(300_000, at_least=True)
     yield Figure("records verified in a second", _ENTRIES / of_lines.seconds, "/s", measured, target)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from tempfile import TemporaryFile
 from time import perf_counter
@@ -25,11 +26,15 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """A command line and its environment; `piped`: its output goes through a pipe, not to the null device."""
+    """A command line and its environment.
+
+    Its output goes to the null device; with `piped` through a pipe, with `stored` into this file.
+    """
 
     argv: Sequence[str]
     environ: Mapping[str, str]
     piped: bool = False
+    stored: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,13 @@ def run(command: Command) -> Run:
     Linux counts the memory that a process had before it became the command, which is this process's own: so nothing
     large is kept here.
     """
-    with TemporaryFile() as errors:
+    with TemporaryFile() as errors, (command.stored or Path(os.devnull)).open("wb") as output:
         start = perf_counter()
         process = subprocess.Popen(
             command.argv,
             env=command.environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if command.piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if command.piped else output,
             stderr=errors,
         )
         with process:
