@@ -30,7 +30,7 @@ SECRETS: dict[str, Any] = {
         {
             "name": "authorization header",
             "pattern": (
-                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token):)[ \t]*"
+                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token):)[ \t]*+"
                 r"(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\r\n]|\Z))[^\r\n]+)"
             ),
             "contains": [
@@ -47,7 +47,7 @@ SECRETS: dict[str, Any] = {
         },
         {
             "name": "bearer token",
-            "pattern": r"\b(?i:bearer)[ \t]+(?P<value>[0-9A-Za-z._~+/-]{8,}=*)",
+            "pattern": r"\b(?i:bearer)[ \t]+(?P<value>(?!sk_(?:live|test)_…)[0-9A-Za-z._~+/-]{8,}=*)",
             "contains": ["bearer", "Bearer", "BEARER"],
         },
         {
@@ -103,7 +103,7 @@ SECRETS: dict[str, Any] = {
 }
 
 _NUMBERS = (
-    r"[0-9](?<![\w-][0-9])(?<![0-9]\.[0-9])(?![0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9-])|[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.]))"
+    r"[0-9](?<!\w[0-9])(?<![0-9A-Fa-f]{4}-[0-9])(?<![0-9]\.[0-9])(?![0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9-])|[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.]))"
     r"[ ().0-9/-]{5,}[0-9]"
 )
 """Telephone and card numbers begin so: a run of digits and separators, but not a date or an IPv4 address."""
@@ -132,7 +132,8 @@ PERSONAL: dict[str, Any] = {
         {
             "label": "phone",
             "names": _words(
-                "*phone *phones *phoneNumber *mobile *mobileNumber *telephone *cellphone tel fax faxNumber"
+                "*phone *phones *phoneNumber *phoneNumbers *mobile *mobileNumber *telephone *cellphone tel fax "
+                "faxNumber"
             ),
         },
         {
@@ -180,7 +181,7 @@ PERSONAL: dict[str, Any] = {
                 "driverLicenseNumber"
             ),
         },
-        {"label": "card", "names": _words("*cardNumber creditCard pan")},
+        {"label": "payment", "names": _words("*cardNumber creditCard pan")},
         {
             "label": "account",
             "names": _words("*iban *bankAccount *bankAccountNumber accountNumber sortCode routingNumber bic swift"),
@@ -213,8 +214,8 @@ PERSONAL: dict[str, Any] = {
         },
         {
             "name": "card number",
-            "label": "card",
-            "pattern": r"(?<![\w-])(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
+            "label": "payment",
+            "pattern": r"(?<!\w)(?<![0-9A-Fa-f]{4}-)(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
             "check": "card",
             "hint": _NUMBERS,
         },

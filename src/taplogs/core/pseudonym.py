@@ -46,7 +46,7 @@ def _words(value: str) -> str:
 
 def _telephone(value: str) -> str:
     """Return the digits; a number of something else, or of letters, goes by its words."""
-    digits = re.sub(r"\D", "", value)
+    digits = re.sub(r"\(0\)|\D", "", value)
     return digits.removeprefix("00") or _words(value)
 
 
@@ -54,4 +54,4 @@ def _account(value: str) -> str:
     return re.sub(r"[\W_]", "", value).casefold() or _words(value)
 
 
-_FORMS: dict[str, Callable[[str], str]] = {"phone": _telephone, "card": _account, "account": _account}
+_FORMS: dict[str, Callable[[str], str]] = {"phone": _telephone, "payment": _account, "account": _account}

@@ -8,8 +8,10 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from taplogs.core.field_names import FieldNames, Rule
 
-READABLE = "[]@:!$'()*,;…"
-"""What is not percent-encoded where something else of a text was replaced."""
+READABLE = "[]…"
+"""What marks of hidden values have, and is not percent-encoded."""
+
+_IN_PATH = f"{READABLE}=@:!$&'()*+,;"
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
 
@@ -65,7 +67,7 @@ class UrlRedaction:
     def _segment(self, segment: str, depth: int) -> str:
         decoded = unquote(segment)
         redacted = self._texts.text(decoded, depth)
-        return segment if redacted == decoded else quote(redacted, safe=READABLE)
+        return segment if redacted == decoded else quote(redacted, safe=_IN_PATH)
 
     def _parameter(self, parameter: str, depth: int) -> str:
         name, equals, value = parameter.partition("=")
