@@ -347,3 +347,19 @@ def test_no_file_holds_the_pseudonym_key(here: Command) -> None:
         path for path in here.folder.rglob("*") if path.is_file() and PSEUDONYM_KEY.encode() in path.read_bytes()
     ]
     assert holding == []
+
+
+def test_groups_of_errors_are_the_same_under_any_pseudonym_key(taplogs: Command, backend: Backend) -> None:
+    backend.store.add(
+        log_entry(
+            number,
+            status_code=404,
+            response_payload=payload(f'{{"error":{{"message":"There is no person{number}@example.com."}}}}'),
+        )
+        for number in range(1, 6)
+    )
+    words = ("errors", "-o", "jsonl", "--redact", "personal", *WINDOW)
+    (group,), (again,) = (taplogs.at(backend).here(*words).rows for _ in range(2))
+    assert group["group"] == again["group"]
+    assert group["requests"] == 5
+    assert group["message"] == "There is no {id}."

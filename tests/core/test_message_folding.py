@@ -18,6 +18,7 @@ FOLDED = [
     ("token aGVsbG8gd29ybGQh1x2y3z is spent", "token {id} is spent"),
     ("at 1762000000123", "at {id}"),
     ("bob.o+tag@example.com exists", "{email} exists"),
+    ("no candidate person-0123456789abcdef.", "no candidate {id}."),
     ("mailto:bob@example.com", "mailto:{email}"),
     ("(jörg@example.com)", "({email})"),
     ("unknown field 'phone'", "unknown field {value}"),

@@ -34,12 +34,13 @@ _EDGES = ".,+-@"
 
 _TIME_OF_DAY = r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 _UNITS = r"(?:ns|us|ms|s|sec|m|min|h|d|B|[kKMGT]i?B|bytes|px|x)"
+_PSEUDONYM = r"[a-z][a-z0-9]{0,19}-[0-9a-f]{16}"  # see `core.pseudonym`: another one in each run without a lasting key
 _KINDS = (
     rf"(?P<time>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(?:[Tt]{_TIME_OF_DAY})?|{_TIME_OF_DAY})"
     r"|(?P<ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}"
     r"|(?=[0-9A-Fa-f:]*::)(?=[^0-9]*[0-9])[0-9A-Fa-f:.]{2,44}[0-9A-Fa-f:])"
     rf"|(?P<n>[0-9]{{1,11}}(?:[.,][0-9]{{1,11}})*)(?P<unit>{_UNITS}?)"
-    rf"|(?P<id>{ID_SEGMENT})"
+    rf"|(?P<id>{ID_SEGMENT}|{_PSEUDONYM})"
     r"|(?P<email>[^@:,.+-][^@:,]*@[^@:,]*[^@:,.+-])"
 )
 _FOLDABLE = "[0-9@\"'`“«「]|://"
