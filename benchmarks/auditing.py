@@ -12,6 +12,7 @@ from measure import Command, in_turns, result_of, run
 from servers import filled_store, reference_backend
 
 _ROUNDS = 3
+_QUICK_ROUNDS = 9
 _ENTRIES = 500_000
 _REDACTED = 50_000
 _ROWS = 50_000
@@ -19,7 +20,7 @@ _ROWS = 50_000
 
 def figures(environments: Environments, scratch: Path, rounds: int | None) -> Iterator[Figure]:
     """Yield what an export costs, and what checking it does."""
-    yield from _table(environments, rounds or _ROUNDS)
+    yield from _table(environments, rounds or _QUICK_ROUNDS)
     with reference_backend(environments, filled_store(environments, scratch, _ENTRIES)) as variables:
         exported, pulled = in_turns(_both_ways(environments, variables, scratch, "none"), rounds or _ROUNDS)
         words = ("export", "--force", "-o", str(scratch / "both"), "--redact", "none")
