@@ -205,10 +205,15 @@ def test_a_path_of_another_length_than_the_size_asks_for_leads_nowhere() -> None
                         root_from_path(bytes(32), index, size, [bytes(32)] * other)
 
 
-def test_a_node_does_not_pass_for_a_leaf() -> None:
-    one, two = hashes_of(LEAVES[:2])
-    assert leaf_hash(one + two) != node_hash(one, two)
-    assert tree_of([one + two]).root() != tree_of(LEAVES[:2]).root()
+@given(st.integers(1, 64), st.data())
+def test_a_node_does_not_pass_for_a_leaf(pairs: int, data: st.DataObject) -> None:
+    lines = lines_of(2 * pairs)
+    index = data.draw(st.integers(0, pairs - 1))
+    hashes = hashes_of(lines)
+    left, right = hashes[2 * index : 2 * index + 2]
+    above = inclusion_path(hashes, 2 * index)[1:]
+    assert root_from_path(node_hash(left, right), index, pairs, above) == tree_of(lines).root()
+    assert root_from_path(leaf_hash(left + right), index, pairs, above) != tree_of(lines).root()
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 1), (0, 0), (1, 1), (5, 4)])
