@@ -26,7 +26,11 @@ SECRETS: dict[str, Any] = {
         }
     ],
     "patterns": [
-        {"name": "API key", "pattern": r"sk_(?:live|test)_[0-9A-Za-z]{5,}", "contains": ["sk_live_", "sk_test_"]},
+        {
+            "name": "API key",
+            "pattern": r"sk_(?:live|test)_(?:(?!sk_)[0-9A-Za-z]){5,}",
+            "contains": ["sk_live_", "sk_test_"],
+        },
         {
             "name": "authorization header",
             "pattern": (
@@ -215,7 +219,7 @@ PERSONAL: dict[str, Any] = {
         {
             "name": "card number",
             "label": "payment",
-            "pattern": r"(?<!\w)(?<![0-9A-Fa-f]{4}-)(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w)",
+            "pattern": r"(?<!\w)(?<![0-9A-Fa-f]{4}-)(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w|\.[0-9])",
             "check": "card",
             "hint": _NUMBERS,
         },

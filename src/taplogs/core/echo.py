@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from taplogs.core.field_names import Rule
 
-_SHORTEST = 3
-_SHORTEST_NUMBER = 6
 _MOST_WITH_ONE_FIRST_WORD = 50
 _MOST = 10_000
 _WORD = re.compile(r"\w+")
@@ -72,9 +70,16 @@ class Echoes:
         for length, value, rule in sorted(values, reverse=True):
             end = word.start() + length
             if (
-                length >= (_SHORTEST_NUMBER if value.isdigit() else _SHORTEST)
+                length >= _shortest(value)
                 and text[word.start() : end].casefold() == value.casefold()
                 and not _WORD.match(text, end)
             ):
                 return value, rule
         return None
+
+
+def _shortest(value: str) -> int:
+    """Return how long a value like this one must be to stand nowhere by chance."""
+    if value.isdigit():
+        return 6
+    return 3 if value.isascii() else 2

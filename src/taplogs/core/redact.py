@@ -113,13 +113,13 @@ class Redactor:
     def url(self, text: str) -> str:
         """Return a URL, redacted: its parameters by their names, all of it by patterns."""
         self._made.echoes.forget()
-        return text if self.profile.hides_nothing else self._texts.url.redact(text, 0)
+        return text if self.profile.hides_nothing else self._texts.whole_url(text)
 
     def _url(self, entry: LogEntry, places: Place, changed: dict[str, Any]) -> None:
         url = entry.request_url
         if self._glance.is_url(url) and not self._made.echoes.occur_in(url):
             return
-        self._replace(entry, "request_url", places, changed, lambda text: self._texts.url.redact(text, 0))
+        self._replace(entry, "request_url", places, changed, self._texts.whole_url)
 
     def _text(self, entry: LogEntry, field: str, places: Place, changed: dict[str, Any]) -> None:
         self._replace(entry, field, places, changed, self._texts.text)

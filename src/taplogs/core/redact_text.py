@@ -36,6 +36,7 @@ _PART = re.compile(
 )
 _IN_WORD = r"[^\s\"'<>=&?/;,]"
 _ENCODED_WORD = re.compile(rf"(?<!{_IN_WORD})(?:(?!%){_IN_WORD})*+%{_IN_WORD}*+")
+_MOST_PASSES = 5
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 200
 _CONSTANTS = ("null", "true", "false", "None", "True", "False")
@@ -84,17 +85,32 @@ class TextRedaction:
 
     def text(self, text: str, depth: int = 0) -> str:
         """Return a text of whatever kind, redacted; `depth` is how many texts it stands within."""
+        if depth > _DEEPEST and self._hints.in_text(text):
+            return self._made.part(_TOO_DEEP, MASK)
+        for _ in range(_MOST_PASSES):
+            before, text = text, self._pass(text, depth)
+            if text == before:
+                break
+        return text
+
+    def whole_url(self, url: str) -> str:
+        """Return a URL, redacted."""
+        for _ in range(_MOST_PASSES):
+            before, url = url, self.url.redact(url, 0)
+            if url == before:
+                break
+        return url
+
+    def _pass(self, text: str, depth: int) -> str:
+        """Go through a text once. What it looks like afterwards may be something else, to be gone through again."""
         if not self._hints.in_text(text):
             return self._without_echoes(text)
-        if depth > _DEEPEST:
-            return self._made.part(_TOO_DEEP, MASK)
         if looks_like_json(text):
             text = self.json.redact(text, depth + 1)
-            if is_json(text):
-                return text
-        elif _WHOLE_URL.match(text):
+            return text if is_json(text) else self._free(text, depth)
+        if _WHOLE_URL.match(text):
             return self.url.redact(text, depth + 1)
-        elif _FORM.match(text):
+        if _FORM.match(text):
             return self.url.query(text, depth + 1)
         return self._free(text, depth)
 

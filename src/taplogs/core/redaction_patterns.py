@@ -79,13 +79,16 @@ class Marks:
 
     def __init__(self, labels: Iterable[str]) -> None:
         words = "|".join(sorted(labels)) or "(?!)"
-        self._mark = re.compile(
-            rf"\[redacted\]|sk_(?:live|test)_…[0-9A-Za-z]{{0,4}}|(?<![0-9A-Za-z])(?:{words})-[0-9a-f]{{16}}(?![0-9A-Za-z])"
+        mark = (
+            r"\[redacted\]|sk_(?:live|test)_…[0-9A-Za-z]{0,4}"
+            rf"|(?<![0-9A-Za-z])(?:{words})-[0-9a-f]{{16}}(?![0-9A-Za-z])"
         )
+        self._mark = re.compile(mark)
+        self._only_mark = re.compile(rf"\W*(?:{mark})\W*")
 
     def is_mark(self, text: str) -> bool:
-        """Return whether `text` is a mark and nothing else."""
-        return self._mark.fullmatch(text) is not None
+        """Return whether `text` is a mark and nothing else, punctuation aside."""
+        return self._only_mark.fullmatch(text) is not None
 
     def end_of_overlap(self, text: str, start: int, end: int) -> int | None:
         """Return the end of the first mark that has a part of the text from `start` to `end`."""
