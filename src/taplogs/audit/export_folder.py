@@ -15,6 +15,7 @@ from taplogs.whole_file import sync_folder
 
 PARTIAL = ".partial"
 _LOCK = "lock"
+_MOST_BYTES = 1 << 24
 _FILES = (RECORDS, TABLE, SIGNATURE, MANIFEST)
 """The files of an export, in the order in which they get their final names: the manifest speaks for all others."""
 
@@ -70,10 +71,14 @@ class ExportFolder:
         for name in (CHECKPOINT, MANIFEST, SIGNATURE, TABLE, RECORDS):
             (self.partial / name).unlink(missing_ok=True)
 
-    @property
-    def is_moving(self) -> bool:
-        """Whether a run ended while the finished files got their names."""
-        return (self.partial / MANIFEST).exists() and not (self.partial / RECORDS).exists()
+    def is_finished(self, export_id: str) -> bool:
+        """Return whether a run ended when this export was finished and got its names, or had just got them."""
+        if (self.partial / RECORDS).exists():
+            return False
+        for folder in (self.partial, self.path):
+            with suppress(OSError), (folder / MANIFEST).open("rb") as file:
+                return f'"exportId":"{export_id}"'.encode("ascii") in file.read(_MOST_BYTES)
+        return False
 
     def publish(self, names: Collection[str]) -> None:
         """Move the files of these names out of `.partial`, in place of an older export; raises OSError.

@@ -145,7 +145,7 @@ class ExportRun:
     def _is_there(self, leftover: Checkpoint | None, question: Question) -> bool:
         """Return whether the folder holds the answer already; raises UsageError where it holds another one."""
         if leftover:
-            if not self._folder.is_moving:
+            if not self._folder.is_finished(leftover.beginning.export_id):
                 return False
             self._folder.complete_moves()
             return True
