@@ -133,6 +133,8 @@ def test_the_comment_of_another_signature_does_not_hold() -> None:
         changed_line(SIGNED, 1, b"RU", "Ｒ".encode() + b"U"),
         changed_line(SIGNED, 3, b"==", b"=="[:1]),
         changed_line(SIGNED, 3, b"==", b"AAA="),
+        SIGNED.replace(SIGNED.split(b"\n")[1], base64.b64encode(b"ED" + bytes(71))),
+        SIGNED.replace(SIGNED.split(b"\n")[3], base64.b64encode(bytes(65))),
         SIGNED.replace(b"\n", b"\n\r"),
         b"\xff" * 300,
         SIGNED * 200,

@@ -24,6 +24,7 @@ from taplogs.audit.canonical import record_lines
 from taplogs.audit.evidence_file import LONGEST_LINE
 from taplogs.audit.keys import SecretKey, generate
 from taplogs.audit.manifest import decode_manifest
+from taplogs.audit.merkle import MerkleTree
 from taplogs.audit.proof import MOST_PROOF_BYTES, Proof, ProofCheck, check_proof
 from taplogs.audit.proving import prove
 from taplogs.core.entry import NULL
@@ -229,11 +230,23 @@ def name_another_tree(folder: Path) -> None:
     (folder / "manifest.json").write_bytes(other.encode())
 
 
+def spoil_the_text(folder: Path) -> None:
+    """Put bytes that are not UTF-8 into the record, and name the tree over them."""
+    text = (folder / "records.jsonl").read_bytes().replace(b'{"id":"entry-00042",', b'{"id":"entry-00042",\xff')
+    (folder / "records.jsonl").write_bytes(text)
+    tree = MerkleTree()
+    tree.extend(text.splitlines())
+    manifest = decode_manifest((folder / "manifest.json").read_bytes())
+    other = replace(manifest, merkle=replace(manifest.merkle, root=tree.root().hex()))
+    (folder / "manifest.json").write_bytes(other.encode())
+
+
 CHANGES: list[tuple[Callable[[Path], Any], str]] = [
     (change_a_byte, "was changed"),
     (drop_the_last_line, "has 119 records, but the manifest names 120"),
     (double_a_line, "several records have the id"),
     (swap_two_lines, "was changed"),
+    (spoil_the_text, "row 42 is not text in UTF-8"),
     (cut_the_last_line_feed, "row 120 does not end with a line feed"),
     (link_the_records, "it is a link"),
     (make_a_line_endless, "row 1 has more than 128 MiB"),
@@ -245,6 +258,7 @@ CHANGES: list[tuple[Callable[[Path], Any], str]] = [
     (lambda folder: (folder / "manifest.json").write_bytes(b"{}"), "is no manifest"),
     (lambda folder: (folder / "manifest.json").write_bytes(b"[" * 100000), "is no manifest"),
     (lambda folder: (folder / "manifest.json").write_bytes(b"\xff"), "is no manifest"),
+    (lambda folder: (folder / "manifest.json.minisig").write_bytes(bytes(100_000)), "has more than 65,536 bytes"),
     (lambda folder: (folder / "manifest.json.minisig").write_bytes(b"\xff"), "is not a signature"),
 ]
 

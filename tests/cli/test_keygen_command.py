@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from pathlib import Path
@@ -92,6 +93,18 @@ def test_an_empty_passphrase_is_refused_with_the_way_out(taplogs: Command, stdin
     assert "an empty passphrase protects nothing" in finished.err
     assert "--no-passphrase" in finished.err
     assert not list(taplogs.folder.glob("x.*"))
+
+
+def test_the_end_of_input_at_the_prompt_is_no_passphrase(taplogs: Command) -> None:
+    shown = taplogs.on_terminal("keygen", typed={"Passphrase of the new key:": "\x04"})
+    assert shown.code == 2
+    assert "an empty passphrase protects nothing" in " ".join(shown.lines)
+
+
+def test_a_passphrase_that_is_no_text_is_told(taplogs: Command) -> None:
+    finished = taplogs.with_env(PYTHONIOENCODING="utf-8:strict").shell("printf '\\xff\\n' | taplogs keygen")
+    assert finished.code == 2
+    assert "standard input is not text" in finished.err
 
 
 @pytest.mark.parametrize("passphrase", ["x" * 1001, "two\nlines", "ä" * 501])
@@ -238,6 +251,13 @@ def test_a_public_key_that_is_nowhere_is_told(tmp_path: Path, named: str, monkey
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         find_public_key(named)
+
+
+def test_the_passphrase_of_a_signing_key_is_read_from_standard_input(tmp_path: Path) -> None:
+    runtime = Runtime([], environ={}, stdin=io.StringIO(f"{PASSPHRASE}\r\n"))
+    path = secret_file(tmp_path, PASSPHRASE)
+    key = find_signing_key(path, runtime.environ, lambda: ask_passphrase(runtime, path))
+    assert key.public_key == KEY.public_key
 
 
 def test_a_signing_key_without_anybody_to_give_the_passphrase_is_told(tmp_path: Path) -> None:

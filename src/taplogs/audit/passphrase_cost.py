@@ -43,8 +43,6 @@ def keystream(passphrase: str, salt: bytes, cost: Cost, length: int) -> bytes:
     Raises ValueError for a cost out of bounds, and TaplogsError where there is not as much memory.
     """
     rounds, parallel = cost.parameters()
-    if rounds < 2 or parallel < 1:
-        raise ValueError("what opening it is to cost is next to nothing")
     most = 128 * _BLOCKS * (rounds + parallel + 2)
     password = passphrase.encode("utf-8", "surrogateescape")
     try:
