@@ -21,6 +21,7 @@ _COMMANDS = {
     "errors": ("taplogs.cli.errors", "Group repeated errors, with how often, since when and for whom."),
     "check": ("taplogs.cli.check", "Check assertions about requests, for CI: exit 3 where one does not hold."),
     "export": ("taplogs.cli.export", "Export entries with what proves them complete and unchanged."),
+    "verify": ("taplogs.cli.verify", "Verify that exports are complete and unchanged, offline."),
     "prove": ("taplogs.cli.prove", "Show one record of an export, and prove that it is in it."),
     "redact": ("taplogs.cli.redact", "Show what redaction hides, print its rules, make its key."),
     "keygen": ("taplogs.cli.keygen", "Make a pair of keys that sign exports and verify them."),

@@ -1,0 +1,181 @@
+"""What `verify` has found, for people: a paragraph for each export, each finding on a line; and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from taplogs.audit.export_check import ExportCheck
+from taplogs.audit.finding import Finding
+from taplogs.audit.proof import ProofCheck
+from taplogs.output.terminal import Screen
+from taplogs.output.wording import counted
+from taplogs.output.wrapping import wrapped
+
+SCHEMA = "taplogs.verification/1"
+_GOOD, _BAD, _DIM = "32", "1;31", "2"
+
+
+class Verification(Struct, frozen=True):
+    """All that was verified in one run; `common` are findings about several exports together."""
+
+    exports: Sequence[ExportCheck]
+    proofs: Sequence[tuple[str, ProofCheck]]
+    common: Sequence[Finding]
+    is_chain: bool
+    is_anchored: bool
+
+    @property
+    def findings(self) -> list[tuple[str, Finding]]:
+        """Every finding, after the name of what it is about."""
+        found = [(str(check.path), finding) for check in self.exports for finding in check.findings]
+        found += [(name, finding) for name, check in self.proofs for finding in check.findings]
+        return found + [("", finding) for finding in self.common]
+
+    def level(self, check: ExportCheck) -> str | None:
+        """Return how much is proven of an export: integrity, signed, signed and anchored; None with any finding."""
+        if check.findings or self.common or check.manifest is None:
+            return None
+        if check.signed_by is None:
+            return "integrity"
+        return "signed and anchored" if self.is_anchored else "signed"
+
+
+def document(verification: Verification) -> dict[str, Any]:
+    """Return what was found as one document for programs."""
+    return {
+        "schema": SCHEMA,
+        "verified": not verification.findings,
+        "exports": [_export_record(verification, check) for check in verification.exports],
+        "proofs": [_proof_record(name, check) for name, check in verification.proofs],
+        "chain": verification.is_chain,
+        "findings": [_finding_record(finding) for finding in verification.common],
+    }
+
+
+def _export_record(verification: Verification, check: ExportCheck) -> dict[str, Any]:
+    manifest = check.manifest
+    return {
+        "path": str(check.path),
+        "level": verification.level(check),
+        "exportId": manifest and manifest.export_id,
+        "sequence": manifest and manifest.sequence,
+        "rows": manifest and manifest.completeness.rows,
+        "since": manifest and manifest.period.requested_since,
+        "until": manifest and manifest.period.effective_until,
+        "head": check.head,
+        "signedBy": check.signed_by,
+        "trustedComment": check.comment,
+        "findings": list(map(_finding_record, check.findings)),
+    }
+
+
+def _proof_record(name: str, check: ProofCheck) -> dict[str, Any]:
+    return {
+        "path": name,
+        "level": check.level,
+        "id": check.entry and check.entry.id,
+        "row": None if check.index is None else check.index + 1,
+        "exportId": check.manifest and check.manifest.export_id,
+        "trustedComment": check.trusted_comment,
+        "findings": list(map(_finding_record, check.findings)),
+    }
+
+
+def _finding_record(finding: Finding) -> dict[str, str]:
+    return {"code": finding.code, "where": finding.where, "message": finding.message}
+
+
+class VerificationText:
+    """What was found as lines of text. All of it but our own words was written by strangers."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+
+    def lines(self, verification: Verification) -> Iterator[str]:
+        """Yield the lines for a person."""
+        for check in verification.exports:
+            yield from self._export(verification, check)
+        for name, proof in verification.proofs:
+            yield from self._proof(name, proof)
+        if verification.common:
+            yield "together"
+            yield from self._failed(verification.common)
+        elif verification.is_chain:
+            yield f"chain: {counted(len(verification.exports), 'export')} without a gap"
+        if not verification.findings:
+            yield from self._unproven(verification)
+
+    def _export(self, verification: Verification, check: ExportCheck) -> Iterator[str]:
+        manifest = check.manifest
+        if manifest is None:
+            yield self._screen.clean(str(check.path))
+        else:
+            entries = f"{manifest.completeness.rows:,} {'entry' if manifest.completeness.rows == 1 else 'entries'}"
+            yield self._screen.clean(f"{check.path}: export {manifest.sequence}, {entries}")
+            since = manifest.period.requested_since or "the beginning"
+            yield from self._indented(f"from {since} until {manifest.period.effective_until}")
+        yield from self._failed(check.findings)
+        if manifest is not None and not check.findings:
+            for name, words in _what_holds(check):
+                yield from self._line("ok", _GOOD, f"{name}: {words}")
+        if level := verification.level(check):
+            yield self._screen.paint(f"  level: {level}", _GOOD)
+        if check.head:
+            yield from self._indented(f"head: {check.head}")
+
+    def _proof(self, name: str, proof: ProofCheck) -> Iterator[str]:
+        yield self._screen.clean(name)
+        yield from self._failed(proof.findings)
+        if proof.findings or proof.entry is None or proof.manifest is None or proof.index is None:
+            return
+        row = f"row {proof.index + 1:,} of {proof.manifest.merkle.size:,}"
+        yield from self._line("ok", _GOOD, f"{proof.entry.id} is {row} of the export {proof.manifest.export_id}")
+        yield self._screen.paint(f"  level: {proof.level}", _GOOD)
+
+    def _failed(self, findings: Sequence[Finding]) -> Iterator[str]:
+        for finding in findings:
+            yield from self._line("FAIL", _BAD, f"{finding.where}: {finding.message} [{finding.code}]")
+
+    def _line(self, mark: str, style: str, text: str) -> Iterator[str]:
+        room = self._screen.width - 7 if self._screen.width else None
+        first, *rest = wrapped(self._screen.clean(text), room)
+        yield f"  {self._screen.paint(mark, style)}{' ' * (5 - len(mark))}{first}"
+        yield from (f"       {line}" for line in rest)
+
+    def _indented(self, text: str) -> Iterator[str]:
+        room = self._screen.width - 2 if self._screen.width else None
+        yield from (f"  {line}" for line in wrapped(self._screen.clean(text), room))
+
+    def _unproven(self, verification: Verification) -> Iterator[str]:
+        for sentence in _what_is_not_proven(verification):
+            yield from (self._screen.paint(line, _DIM) for line in wrapped(sentence, self._screen.width))
+
+
+def _what_holds(check: ExportCheck) -> Iterator[tuple[str, str]]:
+    """Yield what was verified, file by file."""
+    manifest = check.manifest
+    if manifest is None:
+        return
+    yield "manifest.json", f"canonical, complete, agrees with itself; hidden: {manifest.redaction.profile}"
+    yield "records.jsonl", "digest, Merkle root; each line canonical, in order, unique, in the period"
+    if manifest.csv:
+        yield "records.csv", "follows from records.jsonl byte for byte"
+    if check.signed_by:
+        yield "manifest.json.minisig", f"signed by {check.signed_by}: {check.comment}"
+
+
+def _what_is_not_proven(verification: Verification) -> Iterator[str]:
+    yield "Not proven: that the backend told the truth; only that nothing was changed since the export."
+    unsigned = [check for check in verification.exports if check.signed_by is None]
+    if any(check.is_signed for check in unsigned):
+        yield "The signature was not checked: give --pubkey."
+    elif unsigned:
+        yield "It is not signed: whoever can write to it could have made all of it anew."
+    if verification.exports and not verification.is_anchored:
+        yield "Nor that nothing was cut off at the end: --expect-head takes the head that you have kept."
+    late = sum((check.manifest and check.manifest.completeness.late_arrivals) or 0 for check in verification.exports)
+    if late:
+        yield f"{late:,} came into the period while it was read, and are not in it."
