@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
 import msgspec
 from msgspec import Struct
 
@@ -14,8 +12,6 @@ from taplogs.output.spreadsheet import CsvRows, csv_header
 
 COLUMNS = MEMBERS
 """The columns of records.csv: every member of an entry, in order."""
-
-_BLOCK = 1 << 20
 
 _decoder = msgspec.json.Decoder(LogEntry)
 _NOT_STRICT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -33,7 +29,7 @@ class RecordsTable:
     """Derives the rows of a table, block by block; the rows of a record depend on its line alone."""
 
     def __init__(self, form: TableForm) -> None:
-        """Nothing is written here: what writes or compares asks for `heading` and `rows`."""
+        """Nothing is written here: who writes or compares takes the heading, and rows in blocks of any length."""
         self.heading = csv_header(COLUMNS, byte_order_mark=form.byte_order_mark)
         self._rows = CsvRows(COLUMNS, EndpointTemplates(), guarded=form.formula_guard, canonical=True)
 
@@ -55,20 +51,6 @@ class RecordsTable:
             pass
         lines = block.removesuffix(b"\n").split(b"\n")
         return self._rows.encoded([_entry(line, row) for row, line in enumerate(lines, first)])
-
-
-def write_table(records: BinaryIO, out: BinaryIO, form: TableForm) -> int:
-    """Write the table of an opened records.jsonl, in constant memory; return how many cells got the guard.
-
-    Raises ValueError as `RecordsTable.rows` does.
-    """
-    table = RecordsTable(form)
-    out.write(table.heading)
-    first = 1
-    while block := records.read(_BLOCK) + records.readline():
-        out.write(table.rows(block, first))
-        first += block.count(b"\n")
-    return table.guarded_cells
 
 
 def _entry(line: bytes, row: int) -> LogEntry:
