@@ -33,12 +33,20 @@ def record_lines(entries: Sequence[LogEntry]) -> list[bytes]:
     """
     lines = encode_entries(list(entries)).split(b"\n")
     lines.pop()
-    return lines if _are_compact(lines) else [compact(line) for line in lines]
+    return lines if _are_compact(b",".join(lines)) else [compact(line) for line in lines]
 
 
-def _are_compact(lines: Sequence[bytes]) -> bool:
+def are_record_lines(block: bytes, entries: Sequence[LogEntry]) -> bool:
+    """Return whether `block`, lines with their line feeds, is what `record_lines` makes of `entries`.
+
+    It may also be False for entries that are very deep or hold lone surrogates: those are to be looked at one by one.
+    """
+    return encode_entries(list(entries)) == block and _are_compact(block[:-1].replace(b"\n", b","))
+
+
+def _are_compact(values: bytes) -> bool:
     """Return whether no white space stands between tokens; in one look at all, which is how entries mostly come."""
-    array = b"[%b]" % b",".join(lines)
+    array = b"[%b]" % values
     try:
         return msgspec.json.format(array, indent=-1) == array
     except (msgspec.DecodeError, RecursionError):  # a lone surrogate, or very deep

@@ -14,7 +14,7 @@ from taplogs.errors import VerificationFailed
 LONGEST_LINE = 128 << 20
 """In bytes: twice what one reply of a backend may have."""
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 17
 
 
 def open_evidence(path: Path) -> BinaryIO:

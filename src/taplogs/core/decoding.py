@@ -163,7 +163,7 @@ def _canonical(entries: list[LogEntry], body: bytes) -> list[LogEntry]:
         _refuse_other_names(_NAMES["latency_ms"], body)
     if any(entry.ip_address is None for entry in entries):
         _refuse_other_names(_NAMES["ip_address"], body)
-    return entries if _all_canonical(entries) else list(map(_with_canonical_times, entries))
+    return entries if have_canonical_times(entries) else list(map(_with_canonical_times, entries))
 
 
 def _refuse_other_names(names: tuple[str, ...], body: bytes) -> None:
@@ -172,7 +172,8 @@ def _refuse_other_names(names: tuple[str, ...], body: bytes) -> None:
         raise ValueError(f"a variant of {names[0]}")
 
 
-def _all_canonical(entries: list[LogEntry]) -> bool:
+def have_canonical_times(entries: list[LogEntry]) -> bool:
+    """Return whether all times of all entries are canonical timestamps of moments that exist."""
     stamps = [entry.timestamp for entry in entries]
     stamps += [entry.created_at for entry in entries if entry.created_at is not None]
     stamps += [entry.updated_at for entry in entries if entry.updated_at is not None]
