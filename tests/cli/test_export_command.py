@@ -425,3 +425,31 @@ def test_a_full_standard_output_exits_1(export: Command) -> None:
         run = export.run("export", "-o", "-", stdout=full)
     assert run.code == 1
     assert "No space left on device" in run.err
+
+
+# The demo
+
+
+def test_nothing_of_a_candidate_is_in_an_export_and_one_candidate_has_one_pseudonym(taplogs: Command) -> None:
+    plain = exported(taplogs, "--demo", "--redact", "none", folder="plain")
+    hidden = exported(taplogs, "--demo")
+    people = [
+        (number, body)
+        for number, line in enumerate(plain.records.splitlines())
+        if "firstName" in (body := json.loads(line)["requestPayload"] or {})
+    ]
+    assert len(people) > 1000
+    texts = {str(body[name]) for _, body in people for name in ("firstName", "lastName", "email", "phone")}
+    (taplogs.folder / "texts").write_text("\n".join(texts), "utf-8")
+
+    def is_found(folder: str) -> bool:
+        words = ["grep", "-rqwFf", "texts", folder]
+        return subprocess.run(words, cwd=taplogs.folder, env=taplogs.environ(), check=False).returncode == 0
+
+    assert [is_found("plain"), is_found("out")] == [True, False]
+    lines = hidden.records.splitlines()
+    names: dict[str, set[str]] = {}
+    for number, body in people:
+        names.setdefault(body["email"], set()).add(json.loads(lines[number])["requestPayload"]["email"])
+    assert all(len(pseudonyms) == 1 for pseudonyms in names.values())
+    assert len(set.union(*names.values())) == len(names)

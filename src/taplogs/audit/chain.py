@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 from taplogs.audit.checkpoint import Question
+from taplogs.audit.evidence_file import read_evidence
 from taplogs.audit.manifest import MANIFEST, ORDER, SIGNATURE, Manifest, Previous, decode_manifest
 from taplogs.audit.signature import BadSignature
-from taplogs.errors import UsageError
+from taplogs.errors import UsageError, VerificationFailed
 
 _MOST_BYTES = 1 << 24
 
@@ -26,16 +25,16 @@ class PreviousExport:
         """Read its manifest, and have its signature verified; raises UsageError, and BadSignature."""
         self._folder = folder
         try:
-            text = _plain_file(folder / MANIFEST)
+            text = read_evidence(folder / MANIFEST, _MOST_BYTES)
             if verify:
-                verify(text, _plain_file(folder / SIGNATURE))
+                verify(text, read_evidence(folder / SIGNATURE, _MOST_BYTES))
             self.manifest: Manifest = decode_manifest(text)
         except BadSignature as error:
             raise BadSignature(error.fault, f"{folder}: {error.message}", error.hint) from None
-        except FileNotFoundError as error:
-            raise self._refused(f"there is no {Path(error.filename).name} in it") from None
-        except (OSError, ValueError) as error:
-            raise self._refused((isinstance(error, OSError) and error.strerror) or str(error)) from None
+        except VerificationFailed as error:
+            raise self._refused(error.message) from None
+        except ValueError as error:
+            raise self._refused(f"{MANIFEST} is not that of an export: {error}") from None
         if self.manifest.completeness.status != "complete":
             raise self._refused("it is not complete")
         self.sha256 = sha256(text).hexdigest()
@@ -97,15 +96,3 @@ class PreviousExport:
             f"--chain {self._folder} cannot be gone on from: {reason}",
             "a chain has one question: source, filters, redaction and pseudonym key stay the same",
         )
-
-
-def _plain_file(path: Path) -> bytes:
-    """Return the bytes of a file that is one, not a link or a device; raises OSError and ValueError."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path.name} is not a file")
-        text = file.read(_MOST_BYTES + 1)
-    if len(text) > _MOST_BYTES:
-        raise ValueError(f"{path.name} is larger than any manifest")
-    return text
