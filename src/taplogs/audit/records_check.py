@@ -1,40 +1,38 @@
-"""A block of records.jsonl, checked by itself: what it is in whatever order, and in whatever process.
+"""The lines of records.jsonl, checked one by one: canonical, in the period, in order; hashed, and derived as a table.
 
-A block is looked at as a whole, and line by line only where something is wrong with it. What all blocks together have to
-be, whoever puts their reports together sees to.
+A file is checked in segments of 2^16 rows, which are full subtrees of its Merkle tree. So several processes can work on
+one file, and what they find is put together in its order.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from hashlib import sha256
-from itertools import islice
 from operator import attrgetter, lt
 
 import msgspec
 from msgspec import Struct
 
-from taplogs.audit.canonical import record_lines
+from taplogs.audit.canonical import are_record_lines, record_lines
 from taplogs.audit.finding import Finding
 from taplogs.audit.findings import Findings
-from taplogs.audit.identifiers import hashes_of
 from taplogs.audit.manifest import RECORDS
-from taplogs.audit.merkle import full_subtrees
+from taplogs.audit.merkle import MerkleTree
 from taplogs.audit.records_table import RecordsTable, TableForm
-from taplogs.core.decoding import MalformedBody, decode_entry
+from taplogs.core.decoding import MalformedBody, decode_entry, have_canonical_times
 from taplogs.core.entry import LogEntry
 from taplogs.core.timespan import Window
-from taplogs.core.timestamp import are_canonical
 
-MOST_COMPANIES = 2
+SEGMENT_HEIGHT = 16
+SEGMENT_ROWS = 1 << SEGMENT_HEIGHT
+
 Key = tuple[str, str]
 
+_decoder = msgspec.json.Decoder(LogEntry)
 _key = attrgetter("timestamp", "id")
-_timestamp, _created, _updated = attrgetter("timestamp"), attrgetter("created_at"), attrgetter("updated_at")
-_id, _company = attrgetter("id"), attrgetter("company_id")
+_MOST_COMPANIES = 2
 
 
 class Question(Struct, frozen=True):
@@ -44,20 +42,11 @@ class Question(Struct, frozen=True):
     form: TableForm | None
 
 
-class TablePart(Struct, frozen=True):
-    """The rows of records.csv that a block becomes: their length, their SHA-256, how many cells have the guard."""
+class Segment(Struct):
+    """What was found in one segment.
 
-    bytes: int
-    sha256: bytes
-    guarded_cells: int
-
-
-class BlockReport(Struct, frozen=True):
-    """What was found in one block.
-
-    `first_row` counts from 1. `subtrees`: what the block adds to the Merkle tree, each as its height and root. `ids`:
-    their hashes, ascending. `companies`: two of them at most. `table` is None where no table was asked for, or none can
-    be derived. `beyond`: how many findings there are besides, by kind and place.
+    `first_row` counts from 1, `ids` are 64-bit hashes, and `table` tells the length and SHA-256 of the rows of the
+    table, which are `table_is_whole` where every line is a record.
     """
 
     first_row: int
@@ -65,137 +54,147 @@ class BlockReport(Struct, frozen=True):
     subtrees: list[tuple[int, bytes]]
     first: Key | None
     last: Key | None
-    ids: array[int]
+    ids: bytes
     companies: frozenset[str | None]
-    table: TablePart | None
+    guarded_cells: int
+    table: tuple[int, bytes]
+    table_is_whole: bool
     findings: list[Finding]
     beyond: Counter[tuple[str, str]]
 
 
-class BlockCheck:
-    """Checks blocks, each by itself."""
+class SegmentCheck:
+    """Checks the blocks of one segment in their order."""
 
-    def __init__(self, question: Question) -> None:
-        """Take what the records are held against."""
+    def __init__(self, question: Question, first_row: int) -> None:
         self._window = question.window
-        self._decoder = msgspec.json.Decoder(LogEntry)
-        self._encoder = msgspec.json.Encoder()
         self._table = RecordsTable(question.form) if question.form else None
+        self._first_row = first_row
+        self._tree = MerkleTree()
+        self._findings = Findings()
+        self._first: Key | None = None
+        self._last: Key | None = None
+        self._ids = array("q")
+        self._companies: set[str | None] = set()
+        self._table_bytes = 0
+        self._table_digest = sha256()
 
-    def check(self, block: bytes, first_row: int) -> BlockReport:
-        """Return what is found in a block of whole lines; only the last one of a file may lack its line feed."""
-        block = block.removesuffix(b"\n") + b"\n"
-        lines = block[:-1].split(b"\n")
-        findings = Findings()
-        rows: Sequence[int] = range(first_row, first_row + len(lines))
-        entries = self._flawless(block, lines)
+    def take(self, block: bytes) -> None:
+        """Check a block of whole lines, each with its line feed."""
+        row = self._first_row + self._tree.size
+        lines = block.split(b"\n")
+        lines.pop()
+        self._tree.extend(lines)
+        entries = _flawless(block, lines)
         if entries is None:
-            rows, entries = self._one_by_one(lines, first_row, findings)
-        keys = list(map(_key, entries))
-        if not all(map(lt, keys, islice(keys, 1, None))):
-            self._name_disorder(keys, rows, findings)
-        times = list(map(_timestamp, entries))
-        if times and not (self._window.contains(min(times)) and self._window.contains(max(times))):
-            self._name_outsiders(keys, rows, findings)
-        return BlockReport(
-            first_row=first_row,
-            rows=len(lines),
-            subtrees=full_subtrees(lines, first_row - 1),
-            first=keys[0] if keys else None,
-            last=keys[-1] if keys else None,
-            ids=hashes_of(map(_id, entries)),
-            companies=frozenset(islice(set(map(_company, entries)), MOST_COMPANIES)),
-            table=self._derived(block, first_row),
-            findings=findings.kept,
-            beyond=findings.beyond,
+            entries = self._leniently(lines, row)
+        elif not self._is_in_order(entries) or not self._is_in_period(entries):
+            self._name_misplaced(list(enumerate(entries, row)))
+        self._note(entries)
+        self._derive(block, row)
+
+    def result(self) -> Segment:
+        """Return what was found."""
+        return Segment(
+            self._first_row,
+            self._tree.size,
+            self._tree.stack,
+            self._first,
+            self._last,
+            self._ids.tobytes(),
+            frozenset(self._companies),
+            self._table.guarded_cells if self._table else 0,
+            (self._table_bytes, self._table_digest.digest()),
+            self._table is not None,
+            self._findings.kept,
+            self._findings.beyond,
         )
 
-    def records(self, block: bytes, first_row: int) -> Iterator[tuple[int, LogEntry]]:
-        """Yield the records of a block, each after its row; lines that are none are left out."""
-        lines = block.removesuffix(b"\n").split(b"\n")
-        yield from zip(*self._one_by_one(lines, first_row, Findings()), strict=True)
+    def _is_in_order(self, entries: list[LogEntry]) -> bool:
+        keys = list(map(_key, entries))
+        after = self._last is None or self._last < keys[0]
+        return after and all(map(lt, keys, keys[1:]))
 
-    def _flawless(self, block: bytes, lines: list[bytes]) -> list[LogEntry] | None:
-        """Return the records of canonical lines in one look; None where any line may have a flaw."""
-        try:
-            for line in lines:
-                if not line.isascii():
-                    line.decode("utf-8")  # msgspec does not look at the text within payloads
-            entries = self._decoder.decode_lines(block)
-            if len(entries) != len(lines) or self._encoder.encode_lines(entries) != block:
-                return None
-            together = b"[%b]" % block[:-1].replace(b"\n", b",")
-            if msgspec.json.format(together, indent=-1) != together:
-                return None
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return None
-        created, updated = list(map(_created, entries)), list(map(_updated, entries))
-        times = list(map(_timestamp, entries)) + _present(created) + ([] if created == updated else _present(updated))
-        return entries if _exist(times) else None
+    def _is_in_period(self, entries: list[LogEntry]) -> bool:
+        """Return whether entries that are in order all are."""
+        return self._window.contains(entries[0].timestamp) and self._window.contains(entries[-1].timestamp)
 
-    def _one_by_one(
-        self, lines: list[bytes], first_row: int, findings: Findings
-    ) -> tuple[list[int], list[LogEntry]]:
-        """Return the rows that are records, and the records; say what is wrong with the lines that have a flaw."""
-        rows, entries = [], []
-        for row, line in enumerate(lines, first_row):
-            found = self._flawless(line + b"\n", [line])
-            if found is None:
-                try:
-                    found = [decode_entry(line)]
-                except MalformedBody as error:
-                    findings.add("record_malformed", _place(row), f"it is no log entry: {error.reason}")
-                    continue
-                if record_lines(found) != [line]:
-                    message = "its bytes are not the canonical line of its entry"
-                    findings.add("record_not_canonical", _place(row), message)
-            rows.append(row)
-            entries += found
-        return rows, entries
+    def _leniently(self, lines: list[bytes], first: int) -> list[LogEntry]:
+        """Return the entries of lines, some of which have a flaw, and name each flaw."""
+        entries = []
+        for row, line in enumerate(lines, first):
+            try:
+                entry = decode_entry(line)
+            except MalformedBody as error:
+                self._add("record_malformed", row, f"it is no log entry: {error.reason}")
+                continue
+            if record_lines([entry]) != [line]:
+                self._add("record_not_canonical", row, "its bytes are not the canonical line of its entry")
+            entries.append((row, entry))
+        self._name_misplaced(entries)
+        return [entry for _, entry in entries]
 
-    @staticmethod
-    def _name_disorder(keys: list[Key], rows: Sequence[int], findings: Findings) -> None:
-        for row, before, after in zip(rows[1:], keys, keys[1:], strict=False):
-            if after <= before:
-                findings.add("record_order", _place(row), out_of_order(before, after))
+    def _name_misplaced(self, entries: list[tuple[int, LogEntry]]) -> None:
+        """Name the entries that are out of order or out of the period."""
+        before = self._last
+        for row, entry in entries:
+            key = _key(entry)
+            if before is not None and key <= before:
+                add = "stands here a second time" if key == before else f"comes before the one above it, {before[1]!r}"
+                self._add("record_order", row, f"{entry.id!r} ({entry.timestamp}) {add}")
+            if not self._window.contains(entry.timestamp):
+                self._add("record_period", row, f"{entry.id!r} is of {entry.timestamp}, which is not in the period")
+            before = key
 
-    def _name_outsiders(self, keys: list[Key], rows: Sequence[int], findings: Findings) -> None:
-        for row, (time, name) in zip(rows, keys, strict=True):
-            if not self._window.contains(time):
-                findings.add("record_period", _place(row), f"{name!r} is of {time}, which is not in the period")
+    def _note(self, entries: list[LogEntry]) -> None:
+        if not entries:
+            return
+        self._first = self._first or _key(entries[0])
+        self._last = _key(entries[-1])
+        self._ids.extend([hash(entry.id) for entry in entries])
+        if len(self._companies) < _MOST_COMPANIES:
+            self._companies.update([entry.company_id for entry in entries])
+            self._companies = set(sorted(self._companies, key=str)[:_MOST_COMPANIES])
 
-    def _derived(self, block: bytes, first_row: int) -> TablePart | None:
+    def _derive(self, block: bytes, row: int) -> None:
         if self._table is None:
-            return None
-        before = self._table.guarded_cells
+            return
         try:
-            rows = self._table.rows(block, first_row)
+            rows = self._table.rows(block, row)
         except ValueError:  # which row it is has been named
-            return None
-        return TablePart(len(rows), sha256(rows).digest(), self._table.guarded_cells - before)
+            self._table = None
+            return
+        self._table_bytes += len(rows)
+        self._table_digest.update(rows)
+
+    def _add(self, code: str, row: int, message: str) -> None:
+        self._findings.add(code, f"{RECORDS}:{row}", message)
 
 
-def out_of_order(before: Key, after: Key) -> str:
-    """Return in words how a record does not come after the one before it."""
-    if before == after:
-        return f"{after[1]!r} ({after[0]}) stands here a second time"
-    return f"{after[1]!r} ({after[0]}) comes after {before[1]!r} ({before[0]}), which is later"
-
-
-def _place(row: int) -> str:
-    return f"{RECORDS}:{row}"
-
-
-def _present(times: list[str | None]) -> list[str]:
-    return [time for time in times if time is not None]
-
-
-def _exist(times: list[str]) -> bool:
-    """Return whether all are canonical timestamps of moments that exist."""
-    if not are_canonical(times):
-        return False
+def _flawless(block: bytes, lines: list[bytes]) -> list[LogEntry] | None:
+    """Return the entries of a block in one look, or None where any line may have a flaw."""
     try:
-        msgspec.convert(times, list[datetime])
-    except msgspec.ValidationError:
-        return False
-    return True
+        for line in lines:
+            if not line.isascii():
+                line.decode("utf-8")  # msgspec does not look at the text within payloads
+        entries = _decoder.decode_lines(block)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    is_whole = len(entries) == len(lines) and have_canonical_times(entries)
+    return entries if is_whole and are_record_lines(block, entries) else None
+
+
+def repeated(ids: Iterator[bytes], total: int) -> set[int]:
+    """Return the hashes of ids that occur more than once; they are looked at in parts of a million at most."""
+    numbers = array("q")
+    for part in ids:
+        numbers.frombytes(part)
+    found: set[int] = set()
+    parts = total // 1_000_000 + 1
+    for part_number in range(parts):
+        part_ids = (
+            numbers if parts == 1 else array("q", [number for number in numbers if number % parts == part_number])
+        )
+        if len(set(part_ids)) < len(part_ids):
+            found |= {number for number, count in Counter(part_ids).items() if count > 1}
+    return found

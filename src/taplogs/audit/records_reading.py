@@ -1,24 +1,28 @@
-"""records.jsonl read once from its beginning: hashed, and cut into blocks that several processes check at once."""
+"""records.jsonl read once from its beginning: hashed, and cut into segments that several processes check at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
 from hashlib import sha256
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
-from taplogs.audit.evidence_file import LONGEST_LINE
-from taplogs.audit.evidence_folder import EvidenceFile
-from taplogs.audit.records_check import BlockCheck, BlockReport, Question
-from taplogs.audit.workers import processors, work_in_order
+from taplogs.audit.evidence_file import line_blocks
+from taplogs.audit.records_check import SEGMENT_ROWS, Question, Segment, SegmentCheck
+from taplogs.errors import TaplogsError, VerificationFailed
 
-_BLOCK = 1 << 20
-_ALONE = 16 * _BLOCK
-"""Up to this size a file takes less time than starting processes does."""
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import ForkProcess
+
+_BLOCK = 1 << 18
 
 
 class Piece(Struct, frozen=True):
-    """Where a block of whole lines lies in its file: its first row, counted from 1, and bytes from `start` to `end`."""
+    """Where a segment lies in its file: its first row, counted from 1, and bytes from `start` to `end`."""
 
     first_row: int
     start: int
@@ -26,14 +30,13 @@ class Piece(Struct, frozen=True):
 
 
 class Reading:
-    """The one pass over the whole file, which hashes it and finds out where lines end."""
+    """The one pass over the whole file, which hashes it and finds out where segments end."""
 
-    def __init__(self, file: EvidenceFile) -> None:
-        """Take an open file."""
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = sha256()
         self.bytes = 0
-        self.fault: tuple[int, str] | None = None
+        self.fault: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -41,27 +44,132 @@ class Reading:
         return self._digest.hexdigest()
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the blocks; a line without an end is the `fault`, with its row. Raises OSError."""
-        start, row = 0, 1
-        while block := self._file.read(self.bytes, _BLOCK):
-            self._digest.update(block)
-            feeds = 0 if self.fault else block.count(b"\n")
-            if feeds:
-                end = self.bytes + block.rindex(b"\n") + 1
-                yield Piece(row, start, end)
-                start, row = end, row + feeds
-            self.bytes += len(block)
-            if self.bytes - start > LONGEST_LINE and not self.fault:  # the rest is hashed, and not looked into
-                self.fault = row, f"the line has more than {LONGEST_LINE >> 20} MiB"
-        if self.bytes > start and not self.fault:
-            self.fault = row, "the last line does not end with a line feed"
+        """Yield the segments, of 2^16 rows but the last. A line without an end stops it, and is the `fault`."""
+        start, row, rows = 0, 1, 0
+        try:
+            for block in line_blocks(self._file):
+                self._digest.update(block)
+                left = block.count(b"\n")
+                offset = self.bytes
+                while rows + left >= SEGMENT_ROWS:
+                    needed = SEGMENT_ROWS - rows
+                    offset = self.bytes + _end_of_lines(block, offset - self.bytes, needed)
+                    yield Piece(row, start, offset)
+                    start, row = offset, row + SEGMENT_ROWS
+                    rows, left = 0, left - needed
+                rows += left
+                self.bytes += len(block)
+        except VerificationFailed as error:
+            self.fault = error.message
+        if rows:
             yield Piece(row, start, self.bytes)
 
-    def reports(self, question: Question) -> Iterator[BlockReport]:
-        """Yield what is found in each block, in order; raises OSError."""
-        check = BlockCheck(question)
 
-        def report(piece: Piece) -> BlockReport:
-            return check.check(self._file.read(piece.start, piece.end - piece.start), piece.first_row)
+def _end_of_lines(block: bytes, start: int, lines: int) -> int:
+    """Return where the given number of lines ends that begin at `start`."""
+    rest = block[start:].split(b"\n", lines)[-1]
+    return len(block) - len(rest)
 
-        yield from work_in_order(report, self.pieces(), 1 if self._file.size <= _ALONE else processors())
+
+def check_piece(descriptor: int, piece: Piece, question: Question) -> Segment:
+    """Return what is found in a segment; raises OSError."""
+    check = SegmentCheck(question, piece.first_row)
+    position, rest = piece.start, b""
+    while position < piece.end:
+        block = os.pread(descriptor, min(_BLOCK, piece.end - position), position)
+        if not block:
+            break  # it was cut off while it was read, which its length will tell
+        position += len(block)
+        whole, feed, rest_after = block.rpartition(b"\n")
+        if feed:
+            check.take(rest + whole + feed)
+            rest = rest_after
+        else:
+            rest += block
+    return check.result()
+
+
+def checked(pieces: Iterator[Piece], descriptor: int, question: Question, processes: int) -> Iterator[Segment]:
+    """Yield what is found in each segment, in order, so many processes at once.
+
+    The first segment is checked here: most files have no other, and a process costs more than it saves them.
+    """
+    first = next(pieces, None)
+    if first is None:
+        return
+    second = next(pieces, None)
+    if second is None or processes < 2 or not hasattr(os, "fork"):
+        yield check_piece(descriptor, first, question)
+        for piece in [] if second is None else [second]:
+            yield check_piece(descriptor, piece, question)
+        for piece in pieces:
+            yield check_piece(descriptor, piece, question)
+        return
+    work = Work(lambda piece: check_piece(descriptor, piece, question))
+    try:
+        for piece in (first, second):
+            work.begin(piece)
+        for piece in pieces:
+            if work.running >= processes:
+                yield work.next_result()
+            work.begin(piece)
+        while work.running:
+            yield work.next_result()
+    finally:
+        work.stop()
+
+
+class Work:
+    """Processes that check a segment each, and end by themselves: none is left when this one is killed."""
+
+    def __init__(self, check: Callable[[Piece], Segment]) -> None:
+        self._check = check
+        self._running: deque[tuple[ForkProcess, Connection]] = deque()
+
+    @property
+    def running(self) -> int:
+        """How many have not been asked for their result."""
+        return len(self._running)
+
+    def begin(self, piece: Piece) -> None:
+        """Have a segment checked."""
+        from multiprocessing import get_context
+
+        context = get_context("fork")
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=self._run, args=(piece, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self._running.append((process, ours))
+
+    def next_result(self) -> Segment:
+        """Return what was found in the segment that was begun first; raises TaplogsError where its process died."""
+        process, connection = self._running.popleft()
+        try:
+            result = connection.recv()
+        except EOFError:
+            raise TaplogsError("a process that checks records was ended from outside", "run it again") from None
+        finally:
+            connection.close()
+            process.join()
+        if isinstance(result, OSError):
+            raise result
+        segment: Segment = result
+        return segment
+
+    def stop(self) -> None:
+        """End all that still run."""
+        for process, connection in self._running:
+            connection.close()
+            process.kill()
+            process.join()
+        self._running.clear()
+
+    def _run(self, piece: Piece, connection: Connection) -> None:
+        import signal
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends the others
+        try:
+            connection.send(self._check(piece))
+        except OSError as error:
+            connection.send(error)
