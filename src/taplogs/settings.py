@@ -123,11 +123,8 @@ SETTINGS = {
         ),
         Setting("limit", _whole_number(0, 10**9), "how many entries list shows; 0 for all", 50),
         # Not of a profile: what is hidden, and what people are called, does not depend on which backend is asked.
-        Setting(
-            "redact",
-            _text,
-            "what is hidden: none, secrets, personal, or a TOML file; without it each command has its own",
-        ),
+        Setting("redact", _text, "what is hidden from readers: none, secrets, personal, or a TOML file", "secrets"),
+        Setting("export_redact", _text, "what is hidden in exports: as for redact", "personal"),
         Setting("pseudonym_key_file", _text, "a file that holds the key of pseudonyms"),
         Setting("endpoint_templates", _templates, "your own endpoint templates, before the built-in ones", ()),
     )

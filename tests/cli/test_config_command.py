@@ -43,7 +43,8 @@ def test_every_value_knows_its_origin(taplogs: Command) -> None:
         "tz": ("Europe/Berlin", f"file {taplogs.config}"),
         "color": ("never", "environment NO_COLOR"),
         "limit": (7, "environment TAPLOGS_LIMIT"),
-        "redact": (None, "default"),
+        "redact": ("secrets", "default"),
+            "export_redact": ("personal", "default"),
         "pseudonym_key_file": (None, "default"),
         "endpoint_templates": ([], "default"),
     }

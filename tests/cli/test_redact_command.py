@@ -104,7 +104,7 @@ def test_nothing_to_hide_is_said(here: Command, form: str) -> None:
 
 
 def test_the_profile_is_chosen_as_everywhere(here: Command) -> None:
-    finished = here.here("redact", "--explain", ID, env={"TAPLOGS_REDACT": "none"})
+    finished = here.here("redact", "--explain", ID, env={"TAPLOGS_EXPORT_REDACT": "none"})
     assert finished.err == f"nothing to hide in entry {ID} (none)\n"
 
 

@@ -363,3 +363,9 @@ def test_groups_of_errors_are_the_same_under_any_pseudonym_key(taplogs: Command,
     assert group["group"] == again["group"]
     assert group["requests"] == 5
     assert group["message"] == "There is no {id}."
+
+
+@pytest.mark.parametrize("env", [{"TAPLOGS_REDACT": "none"}, {}], ids=["readers see all", "as usual"])
+def test_what_readers_may_see_says_nothing_about_exports(taplogs: Command, env: dict[str, str]) -> None:
+    finished = taplogs.here("redact", "--show", env=env)
+    assert finished.out.startswith("# The rules of the redaction profile personal.")

@@ -115,7 +115,7 @@ def _try_out(name: str, value: Any) -> None:
         time_zone(value, "this value", {})
     elif name == "endpoint_templates":
         EndpointTemplates(value)
-    elif name == "redact":
+    elif name in ("redact", "export_redact"):
         from taplogs.redaction_file import profile_named
 
         profile_named(value)

@@ -80,8 +80,8 @@ def export_entries(
     """Export log entries, oldest first, with what proves them complete and unchanged."""
     if include_personal_data and source.redact not in (None, "secrets"):
         raise UsageError(f"--include-personal-data and --redact {source.redact} say two things", "give one of them")
-    flags = {"redact": "secrets"} if include_personal_data else {}
-    session = Session(context.obj, source, display, usual_redaction="personal", **flags)
+    profile = "secrets" if include_personal_data else source.redact
+    session = Session(context.obj, source, display, redaction="export_redact", export_redact=profile)
     written = _formats(formats, output)
     csv.refuse_without_csv(written)
     if output == _STANDARD_OUTPUT:

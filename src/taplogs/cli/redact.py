@@ -10,7 +10,7 @@ from taplogs.cli.session import Session
 from taplogs.errors import UsageError
 
 _EPILOG = """\b
-Without --redact and a setting, the profile here is personal, which export uses, too.
+Without --redact the profile here is the one that export uses: personal, or the setting export_redact.
 The pseudonym key is taken from TAPLOGS_PSEUDONYM_KEY, --pseudonym-key-file or the system
 keyring, in that order; without one pseudonyms hold for one run only.
 
@@ -47,7 +47,7 @@ def redact(
         raise UsageError("--force is about a pseudonym key", "it goes with --new-key")
     if output is not None and explain is None:
         raise UsageError("--output is about an explanation", "it goes with --explain ID")
-    session = Session(context.obj, source, display, usual_redaction="personal")
+    session = Session(context.obj, source, display, redaction="export_redact", export_redact=source.redact)
     if explain is not None:
         _explain(session, explain, output)
     elif show:

@@ -45,16 +45,16 @@ class Session:
         source: BackendOptions,
         display: DisplayOptions,
         *,
-        usual_redaction: str = "secrets",
+        redaction: str = "redact",
         **flags: object,
     ) -> None:
         """Take what the run is given and what the options say.
 
-        `usual_redaction` is the profile of redaction where no setting names one; `flags` are further settings that the
-        command's own options say, by name.
+        `redaction` is the setting that says what is hidden; `flags` are further settings that the command's own
+        options say, by name.
         """
         self.runtime = runtime
-        self._usual_redaction = usual_redaction
+        self._redaction = redaction
         self._flags = flags
         self._source = source
         self._display = display
@@ -129,7 +129,7 @@ class Session:
         """What is hidden of entries; raises ConfigurationError where it cannot be told."""
         from taplogs.redaction_file import profile_named
 
-        return profile_named(self.settings.get("redact") or self._usual_redaction)
+        return profile_named(self.settings.get(self._redaction))
 
     @cached_property
     def pseudonym_key(self) -> PseudonymKey:
