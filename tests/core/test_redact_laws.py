@@ -22,9 +22,28 @@ PROFILES = ("secrets", "personal")
 KEY = b"k" * 32
 
 _morsels = st.sampled_from(
-    "a@example.com|a%40b.example|+44 20 7946 0006|4111 1111 1111 1111|GB82WEST12345698765432|password=x|token=|&|=|?|/|://"
-    "|https://u:p@x.example/?email=x|Bearer abcdefgh12|sk_live_0123456789abcdefghWXYZ|Cookie: a=b|\n|\"|'|{|}|[|]|:|,|<|>"
-    '|{"name":"x"}|<email>x</email>|name|email|person-0123456789abcdef|[redacted]|sk_live_…WXYZ|é|\\|%|@|.| '.split("|")
+    [
+        *"&=?/\n\"'{}[]:,<>é\\%@. ",
+        "a@example.com",
+        "a%40b.example",
+        "+44 20 7946 0006",
+        "4111 1111 1111 1111",
+        "GB82WEST12345698765432",
+        "password=x",
+        "token=",
+        "://",
+        "https://u:p@x.example/?email=x",
+        "Bearer abcdefgh12",
+        "sk_live_0123456789abcdefghWXYZ",
+        "Cookie: a=b",
+        '{"name":"x"}',
+        "<email>x</email>",
+        "name",
+        "email",
+        "person-0123456789abcdef",
+        "[redacted]",
+        "sk_live_…WXYZ",
+    ]
 )
 texts = st.lists(_morsels, max_size=8).map("".join)
 names = st.sampled_from(["name", "email", "password", "details", "address", "a", "q", "error"]) | texts
@@ -96,7 +115,7 @@ def test_what_is_not_hidden_keeps_its_bytes(number: str, gap: str) -> None:
     before, after = f'{{{gap}"a"{gap}:[{number},"\\u0061\\/",{gap}1e2],"email":', f',"a":null{gap}}}'
     it = entry(request_payload=Raw(f'{before}"x"{after}'.encode()))
     redacted = bytes(Redactor(built_in("personal"), KEY).redact(it).request_payload).decode()
-    if not re.fullmatch("[0-9]{13,19}", number):
+    if not re.fullmatch("-?[0-9]{13,19}", number):
         assert redacted.startswith(before)
     assert redacted.endswith(after)
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_STEP = re.compile(r"(\.\.?)([^\s.\[\]'\"*]+|\*)|\[(\*)\]|\['([^']+)'\]")
+_STEP = r"(\.\.?)([^\s.\[\]'\"*]+|\*)|\[(\*)\]|\['([^']+)'\]"
 
 
 class Step(NamedTuple):
@@ -31,12 +31,12 @@ def parse_path(text: str) -> tuple[Step, ...]:
         raise ValueError(f"the path {text!r}, which does not go anywhere from $")
     steps, position = [], 1
     while position < len(text):
-        step = _STEP.match(text, position)
+        step = re.match(_STEP, text[position:])
         if step is None:
             raise ValueError(f"{text[position:]!r} in the path {text!r}")
         name = step[2] or step[4]
         steps.append(Step(None if step[3] or name == "*" else name, step[1] == ".."))
-        position = step.end()
+        position += step.end()
     return tuple(steps)
 
 

@@ -11,14 +11,14 @@ from collections.abc import Callable
 Span = tuple[int, int]
 Check = Callable[[str, int, int], Span | None]
 
-_UUID = re.compile(r"(?<![0-9A-Fa-f-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f-])")
+_UUID = r"(?<![0-9A-Fa-f-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f-])"
 _UUID_LENGTH = 36
 _QUOTES = ".'‘’‚“”„«»‹›*!#$^~`–—"
-_DATE_OR_ADDRESS = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+_DATE_OR_ADDRESS = r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
 
 # The ranges of the card schemes' first digits (ISO/IEC 7812): Visa, Mastercard, American Express, Diners Club, JCB,
 # Discover, Maestro, UnionPay.
-_CARD_RANGES = re.compile(r"4|5[0-8]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[0-9]|6")
+_CARD_RANGES = r"4|5[0-8]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[0-9]|6"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 # The lengths of account numbers by country, from the IBAN registry (ISO 13616).
@@ -43,7 +43,7 @@ def telephone(text: str, start: int, end: int) -> Span | None:
     found = text[start:end]
     digits = sum(map(str.isdigit, found))
     least = 7 if found.startswith("+") else 9
-    return (start, end) if least <= digits <= 15 and not _DATE_OR_ADDRESS.match(found) else None
+    return (start, end) if least <= digits <= 15 and not re.match(_DATE_OR_ADDRESS, found) else None
 
 
 def card(text: str, start: int, end: int) -> Span | None:
@@ -51,7 +51,7 @@ def card(text: str, start: int, end: int) -> Span | None:
 
     Of digits in groups the last groups may be something else, such as the date behind the number.
     """
-    if not _CARD_RANGES.match(re.sub("[ -]", "", text[start : start + 5])) or _within_uuid(text, start):
+    if not re.match(_CARD_RANGES, re.sub("[ -]", "", text[start : start + 5])) or _within_uuid(text, start):
         return None
     while end > start:
         digits = re.sub("[ -]", "", text[start:end])
@@ -69,8 +69,9 @@ def _luhn(digits: str) -> bool:
 
 
 def _within_uuid(text: str, start: int) -> bool:
-    around = _UUID.finditer(text, max(0, start - _UUID_LENGTH), start + _UUID_LENGTH)
-    return any(uuid.start() <= start < uuid.end() for uuid in around)
+    begin = max(0, start - _UUID_LENGTH)
+    around = text[begin : start + _UUID_LENGTH]
+    return any(uuid.start() <= start - begin < uuid.end() for uuid in re.finditer(_UUID, around))
 
 
 def iban(text: str, start: int, end: int) -> Span | None:

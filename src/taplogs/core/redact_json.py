@@ -16,10 +16,9 @@ from taplogs.core.redact_url import TextOf
 from taplogs.core.replacement import Replacements
 
 _INNER = r'[^"\\]*+(?:\\.[^"\\]*+)*'
-_TOKEN = re.compile(
-    rf'"({_INNER})"\s*+:\s*+(?:"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[{{]))?'
-    rf'|"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[\]{{}}])',
-    re.DOTALL,
+_TOKEN = (
+    rf'(?s)"({_INNER})"\s*+:\s*+(?:"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[{{]))?'
+    rf'|"({_INNER})(?:"|\\?\Z)|(-?[0-9][0-9.eE+-]*+)|([\[\]{{}}])'
 )
 """A member's name (1) with its value (2 a string, 3 a number, 4 a bracket); an element (5 a string, 6 a number); a
 bracket (7). All else stays as it is. What was cut off in the middle of a string ends with the text.
@@ -30,7 +29,7 @@ _STRINGS = (2, 5)
 _NUMBERS = (3, 6)
 _BRACKETS = (4, 7)
 NOWHERE = Place(())
-_WORD = re.compile(r"\w+")
+_WORD = r"\w+"
 _MOST_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 100
 
@@ -118,7 +117,7 @@ class _Walk:
     def redact(self, text: str) -> str:
         pieces = []
         end = 0
-        for token in _TOKEN.finditer(text):
+        for token in re.finditer(_TOKEN, text):
             group = token.lastindex or 0
             if group <= _LAST_OF_MEMBER and (renamed := self._member(token[1])) is not None:
                 pieces += [text[end : token.start()], renamed]
@@ -174,19 +173,19 @@ class _Walk:
     def _member(self, raw: str) -> str | None:
         """Go on to a member; return its name as a string of JSON where that is to be another one."""
         is_plain = raw in self._plain_names
-        name = raw if is_plain else _decoded(raw)
+        name = becomes = raw if is_plain else _decoded(raw)
         frame = self._frame
         self._name = name
-        self._arrive(self._names.rule(name) or frame.rule, frame.place.member(name))
-        return None if is_plain or frame.kept else self._renamed(name)
+        if not (is_plain or frame.kept):
+            becomes = self._renamed(name)
+        self._arrive(self._names.rule(name) or self._names.rule(becomes) or frame.rule, frame.place.member(name))
+        return None if becomes == name else _encoded(becomes)
 
-    def _renamed(self, name: str) -> str | None:
+    def _renamed(self, name: str) -> str:
         redacted = self._texts.by_patterns(name)
-        if redacted != name:
-            return _encoded(redacted)
-        if len(name) <= _LONGEST_REMEMBERED and len(self._plain_names) < _MOST_REMEMBERED:
+        if redacted == name and len(name) <= _LONGEST_REMEMBERED and len(self._plain_names) < _MOST_REMEMBERED:
             self._plain_names.add(name)
-        return None
+        return redacted
 
     def _string(self, raw: str) -> str | None:
         if self._kept:
@@ -214,7 +213,7 @@ def _messages_within(frame: _Frame, *, is_object: bool) -> _Messages:
 def _step(frame: _Frame, name: str) -> str:
     if not frame.is_object:
         return "[*]" if frame.place is not NOWHERE or frame.name else ""
-    return f".{name}" if _WORD.fullmatch(name) else f"['{name}']"
+    return f".{name}" if re.fullmatch(_WORD, name) else f"['{name}']"
 
 
 def _decoded(raw: str) -> str:

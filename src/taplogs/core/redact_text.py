@@ -18,24 +18,22 @@ _DEEPEST = 6
 """How many texts within texts are opened: JSON in a JSON string, a URL in a parameter of a URL, …"""
 
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`{}|\\^]*[^\s\"'<>`{}|\\^.,;:!?)]")
-_WHOLE_URL = re.compile(r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:/)?/\S++\s*\Z")
-_FORM = re.compile(r"[^\s=&?]++=[^\s=&]*+(?:&[^\s=&]++=[^\s=&]*+)*+\s*\Z")
+_URL = r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`{}|\\^]*[^\s\"'<>`{}|\\^.,;:!?)]"
+_WHOLE_URL = r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:/)?/\S++\s*\Z"
+_FORM = r"[^\s=&?]++=[^\s=&]*+(?:&[^\s=&]++=[^\s=&]*+)*+\s*\Z"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'"
-_ASSIGNED = re.compile(
-    rf"(?:([\"'])(?P<member>[^\s\"'\\]{{1,60}})\1[ \t]{{0,4}}(?::|=>?)\s{{0,4}}"
+_ASSIGNED = (
+    rf"(?s)(?:([\"'])(?P<member>[^\s\"'\\]{{1,60}})\1[ \t]{{0,4}}(?::|=>?)\s{{0,4}}"
     rf"|(?<!form-data; )(?<![\w.\[\]%-])(?P<name>[\w.\[\]%-]++)=)"
-    rf"(?P<value>{_QUOTED}|[\"']?[^\s&;,\"'<>(){{}}]++)",
-    re.DOTALL,
+    rf"(?P<value>{_QUOTED}|[\"']?[^\s&;,\"'<>(){{}}]++)"
 )
-_ELEMENT = re.compile(r"<(?P<name>[^\s<>/!?]++)(?:\s[^<>]*+)?>(?P<value>[^<]++)</")
-_PART = re.compile(
-    r"(?im:^content-disposition:)[^\r\n]*?\bname=\"?(?P<name>[^\"\r\n;]+)[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n){0,10}+\r?\n"
-    r"(?P<value>(?:(?!\r?\n--).)++)",
-    re.DOTALL,
+_ELEMENT = r"<(?P<name>[^\s<>/!?]++)(?:\s[^<>]*+)?>(?P<value>[^<]++)</"
+_PART = (
+    r"(?s)(?im:^content-disposition:)[^\r\n]*?\bname=\"?(?P<name>[^\"\r\n;]+)[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n){0,10}+\r?\n"
+    r"(?P<value>(?:(?!\r?\n--).)++)"
 )
 _IN_WORD = r"[^\s\"'<>=&?/;,]"
-_ENCODED_WORD = re.compile(rf"(?<!{_IN_WORD})(?:(?!%){_IN_WORD})*+%{_IN_WORD}*+")
+_ENCODED_WORD = rf"(?<!{_IN_WORD})(?:(?!%){_IN_WORD})*+%{_IN_WORD}*+"
 _MOST_PASSES = 5
 _MOST_REMEMBERED = 20_000
 _LONGEST_REMEMBERED = 200
@@ -108,26 +106,26 @@ class TextRedaction:
         if looks_like_json(text):
             text = self.json.redact(text, depth + 1)
             return text if is_json(text) else self._free(text, depth)
-        if _WHOLE_URL.match(text):
+        if re.match(_WHOLE_URL, text):
             return self.url.redact(text, depth + 1)
-        if _FORM.match(text):
+        if re.match(_FORM, text):
             return self.url.query(text, depth + 1)
         return self._free(text, depth)
 
     def _free(self, text: str, depth: int) -> str:
         if "://" in text:
-            text = _URL.sub(lambda found: self.url.redact(found[0], depth + 1), text)
+            text = re.sub(_URL, lambda found: self.url.redact(found[0], depth + 1), text)
         if "=" in text or ":" in text:
-            text = _PART.sub(self._named, text)
-            text = _ASSIGNED.sub(self._assigned, text)
+            text = re.sub(_PART, self._named, text)
+            text = re.sub(_ASSIGNED, self._assigned, text)
         if "</" in text:
-            text = _ELEMENT.sub(self._named, text)
+            text = re.sub(_ELEMENT, self._named, text)
         return self._words(text)
 
     def _words(self, text: str) -> str:
         """Return a text without structure, redacted: by patterns, and what it repeats of the request."""
         text = self._without_echoes(self.by_patterns(text))
-        return _ENCODED_WORD.sub(self._encoded, text) if "%" in text else text
+        return re.sub(_ENCODED_WORD, self._encoded, text) if "%" in text else text
 
     def by_patterns(self, text: str) -> str:
         """Return a text with what matches a pattern redacted."""

@@ -13,7 +13,7 @@ READABLE = "[]…"
 
 _IN_PATH = f"{READABLE}=@:!$&'()*+,;"
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
+_URL = r"(?s)([A-Za-z][A-Za-z0-9+.-]*:)?(//[^/?#]*)?([^?#]*)(\?[^#]*)?(#.*)?"
 
 
 class TextOf(Protocol):
@@ -41,7 +41,7 @@ class UrlRedaction:
 
     def redact(self, url: str, depth: int) -> str:
         """Return `url` with user, segments of the path, parameters and fragment redacted."""
-        parts = _URL.match(url)
+        parts = re.match(_URL, url)
         if parts is None:
             return self._texts.text(url, depth)
         scheme, authority, path, query, fragment = (part or "" for part in parts.groups())

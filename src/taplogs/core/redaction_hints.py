@@ -20,9 +20,8 @@ _MOST_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 300
 
 _COMMON = ' ",:etaoinsrlcdumpfgh.0123456789-bvyw/kxjqz_'
-_STRUCTURE = r"=|%|<|'[ \t]{0,4}:"
-_QUOTATION_MARK = '"'
-_ESCAPE = r"\\[^bfnrt]"
+_STRUCTURE = r"=|%|<|'[ \t]{0,4}:|\\[^bfnrt]"
+"""What a name and its value have between them; the escapes of JSON that stand for more than white space."""
 
 _NAME_BACKWARDS = re.compile(r':(?=[ \t\r\n]*+"([^"]*))')
 _PLAIN_URLS = re.compile(r"[0-9A-Za-z_.~:/?#&=\n-]*", re.ASCII)
@@ -38,8 +37,7 @@ class Hints:
             sorted({re.escape(_rare_ending(part)) for pattern in patterns for part in pattern.contains})
         )
         self._literal = re.compile(literals or "(?!)").search
-        self._in_text = re.compile("|".join(filter(None, (_STRUCTURE, _QUOTATION_MARK, literals)))).search
-        self._in_json = re.compile("|".join(filter(None, (_STRUCTURE, _ESCAPE, literals)))).search
+        self._structure = re.compile("|".join(filter(None, (_STRUCTURE, literals)))).search
         self._expression = re.compile(
             "|".join({pattern.hint: "" for pattern in patterns if pattern.hint}) or "(?!)"
         ).search
@@ -51,11 +49,11 @@ class Hints:
 
     def in_text(self, text: str) -> bool:
         """Return whether a pattern may match, or the text has a structure that names values."""
-        return bool(self._in_text(text) or self._expression(text)) or self._always
+        return '"' in text or self.in_json(text)
 
     def in_json(self, text: str) -> bool:
         """Return whether this is so for any string, number or name of JSON, or one has quotation marks in it."""
-        return bool(self._in_json(text) or self._expression(text)) or self._always
+        return bool(self._structure(text) or self._expression(text)) or self._always
 
 
 def _rare_ending(literal: str) -> str:

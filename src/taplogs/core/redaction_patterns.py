@@ -79,22 +79,22 @@ class Marks:
 
     def __init__(self, labels: Iterable[str]) -> None:
         words = "|".join(sorted(labels)) or "(?!)"
-        mark = (
+        self._mark = (
             r"\[redacted\]|sk_(?:live|test)_…[0-9A-Za-z]{0,4}"
             rf"|(?<![0-9A-Za-z])(?:{words})-[0-9a-f]{{16}}(?![0-9A-Za-z])"
         )
-        self._mark = re.compile(mark)
-        self._only_mark = re.compile(rf"\W*(?:{mark})\W*")
+        self._only_mark = rf"\W*(?:{self._mark})\W*"
 
     def is_mark(self, text: str) -> bool:
         """Return whether `text` is a mark and nothing else, punctuation aside."""
-        return self._only_mark.fullmatch(text) is not None
+        return re.fullmatch(self._only_mark, text) is not None
 
     def end_of_overlap(self, text: str, start: int, end: int) -> int | None:
         """Return the end of the first mark that has a part of the text from `start` to `end`."""
-        for mark in self._mark.finditer(text, max(0, start - _LONGEST_MARK), end):
-            if mark.end() > start:
-                return mark.end()
+        begin = max(0, start - _LONGEST_MARK)
+        for mark in re.finditer(self._mark, text[begin : end + _LONGEST_MARK]):
+            if mark.start() + begin < end and mark.end() + begin > start:
+                return mark.end() + begin
         return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from taplogs.core.pseudonym import Pseudonyms
 
 MASK = "[redacted]"
-_ONE_KEY = re.compile(r"sk_(?:live|test)_[0-9A-Za-z]{5,}")
+_ONE_KEY = r"sk_(?:live|test)_[0-9A-Za-z]{5,}"
 
 
 class Change(Struct, frozen=True):
@@ -32,12 +32,12 @@ class Change(Struct, frozen=True):
 class Replacements:
     """Replaces values and counts them by rule. Remembers those of the request at hand, which a response may repeat."""
 
-    def __init__(self, marks: Marks, pseudonyms: Pseudonyms | None) -> None:
+    def __init__(self, labels: Iterable[str], pseudonyms: Pseudonyms | None) -> None:
         self.counts: Counter[str] = Counter()
         self.echoes = Echoes()
         self.changes: list[Change] | None = None
         self.place: Callable[[], str] = str
-        self.marks = marks
+        self.marks = Marks(labels)
         self._pseudonyms = pseudonyms
 
     @property
@@ -64,5 +64,5 @@ class Replacements:
         if not value.strip() or self.marks.is_mark(value):
             return value
         if label is None or self._pseudonyms is None:
-            return mask_keys(value) if _ONE_KEY.fullmatch(value) else MASK
+            return mask_keys(value) if re.fullmatch(_ONE_KEY, value) else MASK
         return self._pseudonyms.of(label, value)
