@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from serving import log_entry, payload
 from taplogs.audit.canonical import record_lines
 from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
+from taplogs.core.decoding import decode_lines
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload
 from taplogs.output.spreadsheet import CsvRows, unguard
@@ -207,3 +208,10 @@ def test_a_line_that_is_no_record_is_named(line: bytes) -> None:
     block = block_of([log_entry()]) + line + b"\n" + block_of([log_entry()])
     with pytest.raises(ValueError, match=r"^row 12 is no record: "):
         RecordsTable(TableForm()).rows(block, first=11)
+
+
+@settings(deadline=None)
+@given(some_entries)
+def test_records_that_were_decoded_already_give_the_same_rows(entries: list[LogEntry]) -> None:
+    block = block_of(entries)
+    assert RecordsTable(PLAIN).rows_of(decode_lines(block)) == RecordsTable(PLAIN).rows(block)

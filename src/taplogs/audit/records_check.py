@@ -86,12 +86,13 @@ class SegmentCheck:
         lines.pop()
         self._tree.extend(lines)
         entries = _flawless(block, lines)
+        is_flawless = entries is not None
         if entries is None:
             entries = self._leniently(lines, row)
         elif not self._is_in_order(entries) or not self._is_in_period(entries):
             self._name_misplaced(list(enumerate(entries, row)))
         self._note(entries)
-        self._derive(block, row)
+        self._derive(block, row, entries if is_flawless else None)
 
     def result(self) -> Segment:
         """Return what was found."""
@@ -156,11 +157,12 @@ class SegmentCheck:
             self._companies.update([entry.company_id for entry in entries])
             self._companies = set(sorted(self._companies, key=str)[:_MOST_COMPANIES])
 
-    def _derive(self, block: bytes, row: int) -> None:
+    def _derive(self, block: bytes, row: int, entries: list[LogEntry] | None) -> None:
+        """Take note of the rows of the table; `entries` are those of the block, None where a line has a flaw."""
         if self._table is None:
             return
         try:
-            rows = self._table.rows(block, row)
+            rows = self._table.rows(block, row) if entries is None else self._table.rows_of(entries)
         except ValueError:  # which row it is has been named
             self._table = None
             return

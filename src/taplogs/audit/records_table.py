@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
@@ -46,11 +48,15 @@ class RecordsTable:
         try:
             entries = _decoder.decode_lines(block)
             if len(entries) == block.count(b"\n"):
-                return self._rows.encoded(entries)
+                return self.rows_of(entries)
         except _NOT_STRICT:
             pass
         lines = block.removesuffix(b"\n").split(b"\n")
-        return self._rows.encoded([_entry(line, row) for row, line in enumerate(lines, first)])
+        return self.rows_of([_entry(line, row) for row, line in enumerate(lines, first)])
+
+    def rows_of(self, entries: Sequence[LogEntry]) -> bytes:
+        """Return the rows of records that were decoded already, each from its canonical line."""
+        return self._rows.encoded(entries)
 
 
 def _entry(line: bytes, row: int) -> LogEntry:
