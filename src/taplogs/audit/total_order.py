@@ -17,6 +17,7 @@ _MOST_HELD = 20_000
 _HINT = "the contract asks for the order (timestamp, id) with 'order=asc'; without it no complete export can be told"
 
 _key = attrgetter("timestamp", "id")
+_timestamp = attrgetter("timestamp")
 
 
 class TotalOrder:
@@ -50,6 +51,11 @@ class TotalOrder:
         if not batch:
             return batch
         entries = self._held + batch
+        times = list(map(_timestamp, entries))
+        if all(map(lt, times, islice(times, 1, None))) and times[0] > self._given[0]:  # as most batches are
+            self._held = entries[-1:]
+            self._given = _key(entries[-2]) if len(entries) > 1 else self._given
+            return entries[:-1]
         keys = list(map(_key, entries))
         if not all(map(lt, keys, islice(keys, 1, None))):
             entries = self._sorted(entries, keys)
