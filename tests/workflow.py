@@ -75,18 +75,18 @@ class JobRun:
     def failed(self) -> bool:
         return any(self.codes.values())
 
-    def run(self, taplogs: Command, given: Mapping[str, str], env: Mapping[str, str] | None = None) -> JobRun:
-        """Run every step that has lines; `given` are secrets and variables."""
+    def run(self, taplogs: Command, given: Mapping[str, str], tools: Path | None = None) -> JobRun:
+        """Run every step that has lines; `given` are secrets and variables, `tools` go before those of the machine."""
+        folders = [*([str(tools)] if tools else []), str(Path(sys.executable).parent), os.environ["PATH"]]
         environment = {
             **taplogs.environ(),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(folders),
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "CI": "true",
             "GITHUB_ACTIONS": "true",
             "GITHUB_STEP_SUMMARY": str(taplogs.folder / "summary.md"),
             "RUNNER_TEMP": str(taplogs.folder),
-            **(env or {}),
         }
         given = {"vars.TAPLOGS_PACKAGE": "taplogs", **given}
         job = self.workflow.job

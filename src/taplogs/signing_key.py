@@ -27,7 +27,8 @@ def find_signing_key(path: Path, environ: Mapping[str, str], ask: Callable[[], s
     """
     text = private_text(path, ConfigurationError, _KEYGEN_HINT)
     try:
-        return read_secret_key(text.encode("utf-8"), lambda: environ.get(PASSPHRASE_VARIABLE) or ask())
+        # A key that went through the secrets of a CI may have lost its last line feed, or got another one.
+        return read_secret_key(f"{text.strip()}\n".encode(), lambda: environ.get(PASSPHRASE_VARIABLE) or ask())
     except WrongPassphrase:
         origin = f"; it was taken from {PASSPHRASE_VARIABLE}" if environ.get(PASSPHRASE_VARIABLE) else ""
         raise ConfigurationError(f"the passphrase does not open the signing key {path}{origin}") from None

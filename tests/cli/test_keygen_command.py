@@ -210,7 +210,7 @@ def test_a_secret_key_that_others_can_read_does_not_sign(tmp_path: Path) -> None
     ("text", "told"),
     [
         (KEY.public_key.encode(), "it is a public key"),
-        (b"", "does not end with a line feed"),
+        (b"", "1 line, not 2"),
         (b"untrusted comment: x\nAAAA\n", "not a secret key of minisign"),
         (b"-----BEGIN PRIVATE KEY-----\nx\n", "does not begin with 'untrusted comment:'"),
         (b"\xff\xfe", "it is not text"),

@@ -10,6 +10,8 @@ from base64 import b64decode, b64encode
 
 from msgspec import Struct
 
+from taplogs.output.wording import counted
+
 UNTRUSTED = "untrusted comment: "
 TRUSTED = "trusted comment: "
 ALGORITHM = b"Ed"
@@ -45,7 +47,7 @@ def split_lines(text: bytes, count: int) -> list[str]:
         raise ValueError("it does not end with a line feed")
     lines = plain[:-1].split("\n")
     if len(lines) != count:
-        raise ValueError(f"it has {len(lines)} lines, not {count}")
+        raise ValueError(f"it has {counted(len(lines), 'line')}, not {count}")
     return lines
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 ARGUMENTS = "Arguments"
 ASSERTIONS = "Assertions"
+ASSURANCE = "Assurance"
 FILTERS = "Filters"
 OUTPUT = "Output"
 SOURCE = "Source"
 DISPLAY = "Display"
 OTHER = "Options"
 
-ORDER = (ARGUMENTS, ASSERTIONS, FILTERS, OUTPUT, SOURCE, DISPLAY, OTHER)
+ORDER = (ARGUMENTS, ASSERTIONS, ASSURANCE, FILTERS, OUTPUT, SOURCE, DISPLAY, OTHER)

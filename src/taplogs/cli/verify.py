@@ -10,7 +10,7 @@ import typer
 
 from taplogs.cli.command import build_command
 from taplogs.cli.options import BackendOptions, DisplayOptions
-from taplogs.cli.panels import OUTPUT
+from taplogs.cli.panels import ASSURANCE, OUTPUT
 from taplogs.cli.session import Session
 from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError, VerificationFailed, chosen
@@ -34,8 +34,6 @@ Examples:
   taplogs verify proof.json --pubkey taplogs.pub
 """
 
-_ASSURANCE = "Assurance"
-
 
 def verify(
     context: typer.Context,
@@ -48,12 +46,12 @@ def verify(
             "-P",
             metavar="KEY",
             help="The public key that signatures have to hold for: a file, or its line.",
-            rich_help_panel=_ASSURANCE,
+            rich_help_panel=ASSURANCE,
         ),
     ] = None,
     chain: Annotated[
         bool,
-        typer.Option("--chain", help="The exports are one chain, in whatever order.", rich_help_panel=_ASSURANCE),
+        typer.Option("--chain", help="The exports are one chain, in whatever order.", rich_help_panel=ASSURANCE),
     ] = False,
     expect_head: Annotated[
         str | None,
@@ -61,13 +59,13 @@ def verify(
             "--expect-head",
             metavar="HEAD",
             help="The head of the last export, as export printed it.",
-            rich_help_panel=_ASSURANCE,
+            rich_help_panel=ASSURANCE,
         ),
     ] = None,
     expect_period: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            "--expect-period", metavar="FROM UNTIL", help="Together they cover this time.", rich_help_panel=_ASSURANCE
+            "--expect-period", metavar="FROM UNTIL", help="Together they cover this time.", rich_help_panel=ASSURANCE
         ),
     ] = None,
     require: Annotated[
@@ -76,7 +74,7 @@ def verify(
             "--require",
             metavar="LIST",
             help="signed, anchored, csv, redacted, chained; comma-separated.",
-            rich_help_panel=_ASSURANCE,
+            rich_help_panel=ASSURANCE,
         ),
     ] = None,
     output: Annotated[
