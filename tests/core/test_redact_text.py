@@ -84,6 +84,7 @@ def test_what_is_no_secret_is_left_alone(text: str) -> None:
         ("jose\u0301@example.com", "<person>"),
         ("a+b@example.com.", "<person>."),
         ("amara%40example.com exists", "<person> exists"),
+        ("amara%2540example.com exists", "<person> exists"),
         ("mailto:amara@example.com", "mailto:<person>"),
         ("call +442079460006 now", "call <phone> now"),
         ("+44 (0)20 7946 0006", "<phone>"),

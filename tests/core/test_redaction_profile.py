@@ -92,6 +92,7 @@ def test_the_hash_is_of_the_rules_as_canonical_json() -> None:
         ({"patterns": [{"name": "x", "pattern": "(a"}]}, ["'(a'", "$.patterns[0].pattern", "unterminated"]),
         ({"patterns": [{"name": "x", "pattern": "a*"}]}, ["'a*'", "at least one character"]),
         ({"patterns": [{"name": "x", "pattern": "a", "hint": "("}]}, ["'('", "$.patterns[0].hint"]),
+        ({"patterns": [{"name": "x", "pattern": "a", "hint": "(a)"}]}, ["'(a)'", "$.patterns[0].hint", "(?:…)"]),
         ({"patterns": [{"name": "x", "pattern": "a", "check": "luhn"}]}, ["'luhn'", "card, email, iban, telephone"]),
         ({"patterns": [{"name": "x", "pattern": "a", "contains": [""]}]}, ["$.patterns[0].contains"]),
         *(

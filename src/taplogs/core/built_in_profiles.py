@@ -21,7 +21,7 @@ SECRETS: dict[str, Any] = {
                 "*password *passwd *passphrase *passcode *pwd *secret *secretKey *token *tokenSecret *apiKey "
                 "*accessKey *privateKey *signingKey *encryptionKey *authorization *cookie *cookies *sessionId "
                 "*sessionKey *credential *credentials *securityCode *signature *oneTimePassword *oneTimeCode "
-                "*clientAssertion *codeVerifier sid session auth otp totp mfaCode pin cvv cvc sig bearer jwt"
+                "*clientAssertion *codeVerifier sid auth otp totp mfaCode pin cvv cvc sig bearer jwt"
             ),
         }
     ],

@@ -17,7 +17,12 @@ _TOO_DEEP = Rule("too deep", None)
 _DEEPEST = 6
 """How many texts within texts are opened: JSON in a JSON string, a URL in a parameter of a URL, …"""
 
+_MOST_PASSES = 5
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 200
 
+# No text makes these take longer than its length: a repetition gives nothing back (`++`), is short, or begins only
+# where the one before has ended.
 _URL = r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^\s\"'<>`{}|\\^]*[^\s\"'<>`{}|\\^.,;:!?)]"
 _WHOLE_URL = r"\s*+(?:[A-Za-z][A-Za-z0-9+.-]{0,20}:/)?/\S++\s*\Z"
 _FORM = r"[^\s=&?]++=[^\s=&]*+(?:&[^\s=&]++=[^\s=&]*+)*+\s*\Z"
@@ -27,16 +32,17 @@ _ASSIGNED = (
     rf"|(?<!form-data; )(?<![\w.\[\]%-])(?P<name>[\w.\[\]%-]++)=)"
     rf"(?P<value>{_QUOTED}|[\"']?[^\s&;,\"'<>(){{}}]++)"
 )
+"""`name=value` in a text; with a colon only where the name is quoted: `email: is invalid` is a message."""
+
 _ELEMENT = r"<(?P<name>[^\s<>/!?]++)(?:\s[^<>]*+)?>(?P<value>[^<]++)</"
 _PART = (
     r"(?s)(?im:^content-disposition:)[^\r\n]*?\bname=\"?(?P<name>[^\"\r\n;]+)[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n){0,10}+\r?\n"
     r"(?P<value>(?:(?!\r?\n--).)++)"
 )
+"""A part of multipart/form-data (RFC 7578): its name, its other headers, its body up to the next boundary."""
+
 _IN_WORD = r"[^\s\"'<>=&?/;,]"
 _ENCODED_WORD = rf"(?<!{_IN_WORD})(?:(?!%){_IN_WORD})*+%{_IN_WORD}*+"
-_MOST_PASSES = 5
-_MOST_REMEMBERED = 20_000
-_LONGEST_REMEMBERED = 200
 _CONSTANTS = ("null", "true", "false", "None", "True", "False")
 
 
@@ -143,10 +149,8 @@ class TextRedaction:
         return self._made.part(rule, self._made.stand_in(rule.label, value))
 
     def _encoded(self, found: re.Match[str]) -> str:
-        decoded = unquote(found[0])
-        if "%" in decoded:
-            return found[0]
-        redacted = self._words(decoded)
+        decoded = unquote(unquote(found[0]))  # what was in a URL may have been encoded for another one
+        redacted = self._without_echoes(self.by_patterns(decoded))
         return found[0] if redacted == decoded else quote(redacted, safe=READABLE)
 
     def _named(self, found: re.Match[str]) -> str:

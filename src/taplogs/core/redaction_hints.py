@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
 
 from taplogs.core.entry import NULL
 from taplogs.core.field_names import FieldNames
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
 _MOST_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 300
 
+# By how common they are in payloads, where ids are hexadecimal; all others, capitals among them, are rarer.
 _COMMON = ' ",:etaoinsrlcdumpfgh.0123456789-bvyw/kxjqz_'
 _STRUCTURE = r"=|%|<|'[ \t]{0,4}:|\\[^bfnrt]"
 """What a name and its value have between them; the escapes of JSON that stand for more than white space."""
 
+# Backwards, a name is what follows a colon, and no other string of the payload has to be looked at.
 _NAME_BACKWARDS = re.compile(r':(?=[ \t\r\n]*+"([^"]*))')
-_PLAIN_URLS = re.compile(r"[0-9A-Za-z_.~:/?#&=\n-]*", re.ASCII)
-_PARAMETER = re.compile(r"([0-9A-Za-z_.-]*)=")
+_PLAIN_URLS = re.compile(r"[\w.~:/?#&=+ \n-]*")
+_PARAMETER = re.compile(r"([^?#&=\n]*)=")
 
 
 class Hints:
@@ -105,7 +108,7 @@ class Glance:
         urls = [url for url in urls if url not in self._urls]
         if not urls:
             return True
-        text = "\n".join(urls)
+        text = unquote_plus("\n".join(urls))
         if not _PLAIN_URLS.fullmatch(text) or self._hints.in_words(text):
             return False
         if any(map(self._parameters.rule, set(_PARAMETER.findall(text)))):

@@ -248,10 +248,12 @@ def _faults_of_path(place: str, path: str) -> Iterator[tuple[str, str, str]]:
 def _faults_of_pattern(place: str, rule: PatternRule) -> Iterator[tuple[str, str, str]]:
     for member, text in (("pattern", rule.pattern), ("hint", rule.hint)):
         try:
-            expression = re.compile(text or "x")
+            expression = re.compile(text or "x") if member == "pattern" else re.compile(f"x|{text or 'x'}")
         except (re.error, RecursionError, OverflowError) as error:
             yield f"{place}.{member}", f"the {member} {text!r}: {error}", "a regular expression of Python's re"
             return
+        if member == "hint" and expression.groups:
+            yield f"{place}.hint", f"the hint {text!r} has groups", "(?:…) where parts belong together"
         if expression.match(""):
             yield f"{place}.{member}", f"the {member} {text!r} matches nothing", "it must match at least one character"
     if rule.check is not None and rule.check not in CHECKS:
