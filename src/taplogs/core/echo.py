@@ -37,7 +37,10 @@ class Echoes:
 
     def occur_in(self, text: str) -> bool:
         """Return whether the first word of a value stands in a text, be it one of JSON."""
-        return bool(self._heard) and not self._values().keys().isdisjoint(_WORD_OR_ESCAPE.findall(text.casefold()))
+        if not self._heard:
+            return False
+        values = self._by_first_word or self._values()
+        return not values.keys().isdisjoint(_WORD_OR_ESCAPE.findall(text.casefold()))
 
     def replace(self, text: str, replace: Callable[[Rule, str], str]) -> str:
         """Return `text` with the values that it repeats, as whole words in whatever case, replaced."""
@@ -56,13 +59,13 @@ class Echoes:
 
     def _values(self) -> dict[str, list[tuple[str, Rule]]]:
         """Return the values, each from its first word on, by their first words."""
-        if not self._by_first_word:
-            for value, rule in self._heard:
-                if first := _WORD.search(value):
-                    same = self._by_first_word.setdefault(first[0].casefold(), [])
-                    if len(same) < _MOST_WITH_ONE_FIRST_WORD:
-                        same.append((value[first.start() :].rstrip(), rule))
-        return self._by_first_word
+        values = self._by_first_word
+        for value, rule in () if values else self._heard:
+            if first := _WORD.search(value):
+                same = values.setdefault(first[0].casefold(), [])
+                if len(same) < _MOST_WITH_ONE_FIRST_WORD:
+                    same.append((value[first.start() :].rstrip(), rule))
+        return values
 
     def _at(self, text: str, word: re.Match[str]) -> tuple[str, Rule] | None:
         """Return the longest value that stands where a word begins; the shortest ones stand in many by chance."""

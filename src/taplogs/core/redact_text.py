@@ -89,11 +89,13 @@ class TextRedaction:
 
     def text(self, text: str, depth: int = 0) -> str:
         """Return a text of whatever kind, redacted; `depth` is how many texts it stands within."""
-        if depth > _DEEPEST and self._hints.in_text(text):
+        if not self._hints.in_text(text):
+            return self._without_echoes(text)
+        if depth > _DEEPEST:
             return self._made.part(_TOO_DEEP, MASK)
         for _ in range(_MOST_PASSES):
             before, text = text, self._pass(text, depth)
-            if text == before:
+            if text == before or not self._hints.in_text(text):
                 break
         return text
 
@@ -107,8 +109,6 @@ class TextRedaction:
 
     def _pass(self, text: str, depth: int) -> str:
         """Go through a text once. What it looks like afterwards may be something else, to be gone through again."""
-        if not self._hints.in_text(text):
-            return self._without_echoes(text)
         if looks_like_json(text):
             text = self.json.redact(text, depth + 1)
             return text if is_json(text) else self._free(text, depth)

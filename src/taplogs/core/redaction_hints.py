@@ -28,7 +28,7 @@ _STRUCTURE = r"=|%|<|'[ \t]{0,4}:|\\[^bfnrt]"
 # Backwards, a name is what follows a colon, and no other string of the payload has to be looked at.
 _NAME_BACKWARDS = re.compile(r':(?=[ \t\r\n]*+"([^"]*))')
 _PLAIN_URLS = re.compile(r"[\w.~:/?#&=+ \n-]*")
-_PARAMETER = re.compile(r"([^?#&=\n]*)=")
+_PARAMETER = re.compile(r"[?#&=\n]([^?#&=\n]*+)(?==)")
 
 
 class Hints:
@@ -52,7 +52,7 @@ class Hints:
 
     def in_text(self, text: str) -> bool:
         """Return whether a pattern may match, or the text has a structure that names values."""
-        return '"' in text or self.in_json(text)
+        return bool('"' in text or self._structure(text) or self._expression(text)) or self._always
 
     def in_json(self, text: str) -> bool:
         """Return whether this is so for any string, number or name of JSON, or one has quotation marks in it."""
@@ -108,7 +108,7 @@ class Glance:
         urls = [url for url in urls if url not in self._urls]
         if not urls:
             return True
-        text = unquote_plus("\n".join(urls))
+        text = unquote_plus("\n".join(["", *urls]))
         if not _PLAIN_URLS.fullmatch(text) or self._hints.in_words(text):
             return False
         if any(map(self._parameters.rule, set(_PARAMETER.findall(text)))):
