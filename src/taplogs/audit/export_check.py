@@ -137,7 +137,7 @@ class _Contents:
             handles = {}
             for name in sorted(set(files) & names):
                 try:
-                    handles[name] = opened.enter_context(_Watched(self._path / name))
+                    handles[name] = opened.enter_context(Watched(self._path / name))
                 except VerificationFailed as error:
                     self._findings.add("file_unreadable", name, error.message)
             if RECORDS in handles:
@@ -146,7 +146,7 @@ class _Contents:
                 if handle.has_changed():
                     self._findings.add("file_changed", name, "it was changed while it was read")
 
-    def _records(self, told: File, file: BinaryIO, told_table: File | None, table: _Watched | None) -> None:
+    def _records(self, told: File, file: BinaryIO, told_table: File | None, table: Watched | None) -> None:
         csv = self._manifest.csv
         form = TableForm(csv.formula_guard, csv.byte_order_mark) if csv and table else None
         reading = Reading(file)
@@ -262,7 +262,7 @@ class _Summary:
         self._findings.add_all(segment.findings, segment.beyond)
 
 
-class _Watched:
+class Watched:
     """A file that is read while others may write: it tells whether somebody did."""
 
     def __init__(self, path: Path) -> None:
@@ -270,7 +270,7 @@ class _Watched:
         self.file = open_evidence(path)
         self._before = self._state(os.fstat(self.file.fileno()))
 
-    def __enter__(self) -> _Watched:
+    def __enter__(self) -> Watched:
         return self
 
     def __exit__(self, *_: object) -> None:
