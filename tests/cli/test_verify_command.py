@@ -512,3 +512,10 @@ def test_a_file_that_is_changed_while_it_is_read_is_found(one: Evidence) -> None
         assert not watched.has_changed()
         one.write("records.jsonl", one.read("records.jsonl"))
         assert watched.has_changed()
+
+
+@pytest.mark.parametrize("row", [1, 20, 39])
+def test_the_first_record_that_differs_in_a_table_is_named(verify: Verify, one: Evidence, row: int) -> None:
+    name = f"entry-{row:05}".encode()
+    one.write("records.csv", one.read("records.csv").replace(name, b"entry-99999"))
+    assert f"records.csv:{row}: record {row} is not the one of records.jsonl" in verify("one").out

@@ -22,8 +22,9 @@ from taplogs.audit.manifest_check import manifest_findings
 from taplogs.audit.merkle import MerkleTree
 from taplogs.audit.records_check import Question, Segment, repeated
 from taplogs.audit.records_reading import Reading, checked
-from taplogs.audit.records_table import RecordsTable, TableForm
+from taplogs.audit.records_table import TableForm
 from taplogs.audit.signature import BadSignature
+from taplogs.audit.table_check import table_findings
 from taplogs.core.decoding import MalformedBody, decode_entry
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
@@ -165,7 +166,7 @@ class _Contents:
         if not reading.fault:
             self._name_repeated(summary, file)
         if table and told_table and form and csv:
-            self._table(told_table, table.file, RecordsTable(form).heading, summary)
+            self._table(told_table, table.file, file, form, summary)
             if summary.guarded_cells != csv.guarded_cells and summary.has_table:
                 counts = f"{summary.guarded_cells:,} cells are guarded, not {csv.guarded_cells:,}"
                 self._findings.add("table_guard", TABLE, counts)
@@ -207,26 +208,17 @@ class _Contents:
                     "record_repeated", f"{RECORDS}:{row}", f"{entry_id!r} stands in row {seen[entry_id]:,} too"
                 )
 
-    def _table(self, told: File, table: BinaryIO, heading: bytes, summary: _Summary) -> None:
+    def _table(self, told: File, table: BinaryIO, records: BinaryIO, form: TableForm, summary: _Summary) -> None:
         digest, length = sha256(), 0
         while block := table.read(_BLOCK):
             digest.update(block)
             length += len(block)
         self._compare(TABLE, told, length, told.rows, digest.hexdigest())
-        if not summary.has_table:
-            self._findings.add(
-                "table_derivation", TABLE, f"it cannot be derived: {RECORDS} has lines that are no records"
-            )
-            return
-        table.seek(0)
-        if table.read(len(heading)) != heading:
-            self._findings.add("table_derivation", f"{TABLE}:1", "its heading is not that of such a table")
-        for first_row, (size, wanted) in summary.tables:
-            if sha256(table.read(size)).digest() != wanted:
-                message = f"from row {first_row:,} on it is not what follows from {RECORDS}"
-                self._findings.add("table_derivation", TABLE, message)
-        if table.read(1):
-            self._findings.add("table_derivation", TABLE, f"it has more than follows from {RECORDS}")
+        if summary.has_table:
+            self._findings.add_all(table_findings(table, records, form, summary.tables))
+        else:
+            message = f"it cannot be derived: {RECORDS} has lines that are no records"
+            self._findings.add("table_derivation", TABLE, message)
 
 
 class _Summary:
@@ -240,7 +232,7 @@ class _Summary:
         self.ids: list[bytes] = []
         self.companies: set[str | None] = set()
         self.guarded_cells = 0
-        self.tables: list[tuple[int, tuple[int, bytes]]] = []
+        self.tables: list[tuple[int, bytes]] = []
         self.has_table = True
 
     def add(self, segment: Segment) -> None:
@@ -257,7 +249,7 @@ class _Summary:
         self.ids.append(segment.ids)
         self.companies |= segment.companies
         self.guarded_cells += segment.guarded_cells
-        self.tables.append((segment.first_row, segment.table))
+        self.tables.append(segment.table)
         self.has_table = self.has_table and segment.table_is_whole
         self._findings.add_all(segment.findings, segment.beyond)
 
