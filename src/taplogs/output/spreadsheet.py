@@ -100,7 +100,7 @@ class CsvRows:
         return attrgetter(field.name), kinds.get(field.name, self._texts)
 
     def _payloads(self, column: list[Raw]) -> list[str]:
-        return _payloads(map(str, column, repeat("utf-8")) if self._canonical else map(_compact_text, column))
+        return _json_cells(map(str, column, repeat("utf-8")) if self._canonical else map(_compact_text, column))
 
     def _texts(self, column: list[str | None]) -> list[str]:
         texts = [text or "" for text in column]
@@ -130,7 +130,7 @@ def _numbers(column: Iterable[int | None]) -> list[str]:
     return ["" if number is None else str(number) for number in column]
 
 
-def _payloads(texts: Iterable[str]) -> list[str]:
+def _json_cells(texts: Iterable[str]) -> list[str]:
     """Return payloads as cells. None is guarded: JSON starts no formula, only a negative number starts with a sign."""
     return [
         "" if text == "null" else _in_quotes(text) if '"' in text or "," in text or "\r" in text else text
