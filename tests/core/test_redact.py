@@ -227,6 +227,7 @@ def response(request: str, answer: str, **fields: Any) -> str:
         ('{"firstName":"Al"}', '{"message":"Al exists"}', "Al exists"),
         ('{"houseNumber":"120"}', '{"message":"try in 120 s"}', "try in 120 s"),
         ('{"lastName":"O\'Connor"}', '{"message":"a O\'Connor exists"}', "a <name> exists"),
+        ('{"name":' + '["Al A",' * 60 + '"Al Z"' + "]" * 60 + "}", '{"message":"Al Z exists"}', "<name> exists"),
         ('{"city":"x","firstName":"Ann","lastName":"Ann Bo"}', '{"message":"Ann Bo, Ann"}', "<name>, <name>"),
     ],
 )

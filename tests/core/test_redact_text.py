@@ -195,6 +195,7 @@ def test_pseudonyms_under_another_key_are_other_ones() -> None:
         "http://",
         "%41",
         "<a ",
+        "&a=http://x/?email=b",
     ],
 )
 def test_no_text_takes_longer_than_its_length(profile: str, unit: str) -> None:

@@ -19,6 +19,7 @@ class Echoes:
     def __init__(self) -> None:
         self.listening = True
         self._heard: list[tuple[str, Rule]] = []
+        self._looked_at = 0
         self._by_first_word: dict[str, list[tuple[str, Rule]]] = {}
 
     def __bool__(self) -> bool:
@@ -27,20 +28,19 @@ class Echoes:
     def forget(self) -> None:
         """Forget all values."""
         self._heard.clear()
+        self._looked_at = 0
         self._by_first_word.clear()
 
     def remember(self, value: str, rule: Rule) -> None:
         """Remember a value."""
         if len(self._heard) < _MOST:
             self._heard.append((value, rule))
-            self._by_first_word.clear()
 
     def occur_in(self, text: str) -> bool:
         """Return whether the first word of a value stands in a text, be it one of JSON."""
         if not self._heard:
             return False
-        values = self._by_first_word or self._values()
-        return not values.keys().isdisjoint(_WORD_OR_ESCAPE.findall(text.casefold()))
+        return not self._values().keys().isdisjoint(_WORD_OR_ESCAPE.findall(text.casefold()))
 
     def replace(self, text: str, replace: Callable[[Rule, str], str]) -> str:
         """Return `text` with the values that it repeats, as whole words in whatever case, replaced."""
@@ -60,25 +60,32 @@ class Echoes:
     def _values(self) -> dict[str, list[tuple[str, Rule]]]:
         """Return the values, each from its first word on, by their first words."""
         values = self._by_first_word
-        for value, rule in () if values else self._heard:
+        while self._looked_at < len(self._heard):
+            value, rule = self._heard[self._looked_at]
+            self._looked_at += 1
             if first := _WORD.search(value):
                 same = values.setdefault(first[0].casefold(), [])
-                if len(same) < _MOST_WITH_ONE_FIRST_WORD:
-                    same.append((value[first.start() :].rstrip(), rule))
+                hidden = (value[first.start() :].rstrip(), rule)
+                if len(same) < _MOST_WITH_ONE_FIRST_WORD and hidden not in same:
+                    same.append(hidden)
+                    same.sort(key=_length, reverse=True)
         return values
 
     def _at(self, text: str, word: re.Match[str]) -> tuple[str, Rule] | None:
         """Return the longest value that stands where a word begins; the shortest ones stand in many by chance."""
-        values = [(len(value), value, rule) for value, rule in self._values().get(word[0].casefold(), ())]
-        for length, value, rule in sorted(values, reverse=True):
-            end = word.start() + length
+        for value, rule in self._values().get(word[0].casefold(), ()):
+            end = word.start() + len(value)
             if (
-                length >= _shortest(value)
+                len(value) >= _shortest(value)
                 and text[word.start() : end].casefold() == value.casefold()
                 and not _WORD.match(text, end)
             ):
                 return value, rule
         return None
+
+
+def _length(hidden: tuple[str, Rule]) -> int:
+    return len(hidden[0])
 
 
 def _shortest(value: str) -> int:

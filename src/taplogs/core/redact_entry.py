@@ -76,7 +76,10 @@ class EntryRedaction:
             return {}
         self._made.place = lambda: f"$.{_NAMES[field]}"
         rule = next((meaning for meaning in place.meanings if isinstance(meaning, Rule)), None)
-        redacted = self._texts.value(rule, text) if rule else redact(text)
+        try:
+            redacted = self._texts.value(rule, text) if rule else redact(text)
+        except Exception:  # noqa: BLE001 - whatever it is that was not thought of, nothing of the text may leak
+            redacted = self._made.part(_UNREADABLE, MASK)
         return {field: redacted} if redacted != text else {}
 
     def _payload(self, entry: LogEntry, field: str, root: Place) -> dict[str, Any]:
