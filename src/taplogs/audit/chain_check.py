@@ -8,11 +8,11 @@ from itertools import pairwise
 
 from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
-from taplogs.audit.manifest import MANIFEST, Manifest
+from taplogs.audit.manifest import MANIFEST, TABLE, Manifest
 from taplogs.core.timespan import Window
 
 CHAIN = "chain"
-REQUIREMENTS = ("signed", "anchored", "csv", "redacted", "chained")
+REQUIREMENTS = ("signed", "anchored", "complete", "csv", "redacted", "chained")
 """What `--require` takes."""
 
 
@@ -76,9 +76,10 @@ def head_findings(checks: Sequence[ExportCheck], expected: str) -> Iterator[Find
 def period_findings(checks: Sequence[ExportCheck], expected: Window) -> Iterator[Finding]:
     """Yield the parts of a window with two bounds that exports together do not cover."""
     reached, end = expected.since_text, expected.until_text
-    periods = sorted(
-        (check.manifest.period for check in checks if check.manifest), key=lambda p: p.requested_since or ""
-    )
+    manifests = [check.manifest for check in checks if check.manifest]
+    if any((one.source.base_url, one.query) != (manifests[0].source.base_url, manifests[0].query) for one in manifests):
+        yield Finding("period", CHAIN, "the exports have different sources or filters, and cover no time together")
+    periods = sorted((manifest.period for manifest in manifests), key=lambda p: p.requested_since or "")
     for period in periods:
         since = period.requested_since or ""
         if since > reached and reached < end:
@@ -88,19 +89,26 @@ def period_findings(checks: Sequence[ExportCheck], expected: Window) -> Iterator
         yield Finding("period", CHAIN, f"nothing covers the time from {reached} until {end}")
 
 
-def requirement_findings(check: ExportCheck, required: Iterable[str], *, is_anchored: bool) -> Iterator[Finding]:
-    """Yield which of the requirements, as `REQUIREMENTS` names them, an export does not meet."""
-    manifest = check.manifest
+def requirement_findings(
+    manifest: Manifest | None, required: Iterable[str], *, is_signed: bool, is_anchored: bool, is_chain: bool
+) -> Iterator[Finding]:
+    """Yield which of the requirements, as `REQUIREMENTS` names them, an export or a proof does not meet."""
     met = {
-        "signed": check.signed_by is not None,
+        "signed": is_signed,
         "anchored": is_anchored,
+        "complete": manifest is not None and manifest.completeness.status == "complete",
         "csv": manifest is not None and manifest.csv is not None,
-        "redacted": manifest is not None and manifest.redaction.method != "none",
-        "chained": manifest is not None and manifest.previous is not None,
+        "redacted": manifest is not None and manifest.redaction.profile != "none",
+        "chained": is_chain,
     }
     for name in required:
         if not met[name]:
             yield Finding("requirement", MANIFEST, f"it is not {_WORDS.get(name, name)}, as --require asks")
 
 
-_WORDS = {"signed": "signed by the key given", "anchored": "anchored by --expect-head", "csv": "with a table"}
+_WORDS = {
+    "signed": "proven to be signed, which takes --pubkey",
+    "anchored": "anchored by --expect-head",
+    "csv": f"with {TABLE}",
+    "chained": "held against the others of its chain, which takes --chain",
+}

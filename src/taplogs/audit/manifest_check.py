@@ -112,6 +112,10 @@ def _counts(manifest: Manifest) -> Iterator[_Fault]:
     for name, number in numbers.items():
         if number is not None and not 0 <= number < 2**53:
             yield name, "manifest_counts", f"{number} is no count"
+    others = {"period.clockSkewMs": manifest.period.clock_skew_ms, "sequence": manifest.sequence}
+    for name, number in others.items():
+        if abs(number) >= 2**53:
+            yield name, "manifest_counts", "it is beyond all measure"
     before, after = completeness.backend_count_before, completeness.backend_count_after
     known = [count for count in (before, after) if count is not None]
     came = completeness.rows + completeness.duplicates_dropped

@@ -67,7 +67,7 @@ def _tell(error: TaplogsError, runtime: Runtime) -> None:
 
 def wants_json(arguments: Sequence[str]) -> bool:
     """Return whether the command line asks for JSON, also where the rest of it cannot be understood."""
-    return re.search(r"(?:^| )(?:-o ?|--output[ =])jsonl?(?: |$)", " ".join(arguments)) is not None
+    return re.search(r"(?:^| )(?:--json|(?:-o ?|--output[ =])jsonl?)(?: |$)", " ".join(arguments)) is not None
 
 
 def _show_origin(error: BaseException, runtime: Runtime) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,9 @@ from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError, VerificationFailed, chosen
 
 if TYPE_CHECKING:
+    from taplogs.audit.export_check import ExportCheck
     from taplogs.audit.keys import PublicKey
+    from taplogs.audit.proof import ProofCheck
     from taplogs.output.verification_view import Verification
 
 _EPILOG = """\b
@@ -37,8 +39,10 @@ Examples:
 
 def verify(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Exports, or proofs of single records.")],
     display: DisplayOptions,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="Exports, or proofs of single records.")
+    ] = None,
     pubkey: Annotated[
         str | None,
         typer.Option(
@@ -73,7 +77,7 @@ def verify(
         typer.Option(
             "--require",
             metavar="LIST",
-            help="signed, anchored, csv, redacted, chained; comma-separated.",
+            help="signed, anchored, complete, csv, redacted, chained; comma-separated.",
             rich_help_panel=ASSURANCE,
         ),
     ] = None,
@@ -91,6 +95,10 @@ def verify(
     if expect_head is not None and not re.fullmatch(r"[1-9][0-9]{0,15}:[0-9a-f]{64}", expect_head):
         raise UsageError(f"--expect-head {expect_head!r} is no head", "a head is a number, a colon and a SHA-256")
     period = _window(session, *expect_period) if expect_period else None
+    if not paths:  # a pattern that matches nothing is no success
+        raise VerificationFailed("there is nothing to verify", "name the folders of exports, or files of proofs")
+    if expect_head is not None and len(paths) > 1 and not chain:
+        raise UsageError("--expect-head is about one export, or about a chain", "add --chain")
     verification = _verified(
         paths, _public_key(pubkey), chain=chain, head=expect_head, period=period, required=required
     )
@@ -148,14 +156,31 @@ def _verified(
         else:
             exports.append(check_export(path, key, os.cpu_count() or 1))
     exports = in_order(exports)
+    if proofs and (chain or period):
+        option = "--chain" if chain else "--expect-period"
+        raise UsageError(f"{option} is about exports, and {proofs[0][0]} is a file", "verify proofs by themselves")
     common = list(chain_findings(exports)) if chain else []
-    against_head = list(head_findings(exports, head)) if head else []
+    against_head = list(head_findings([*exports, *_exports_of(proofs)], head)) if head else []
     common += against_head
     common += period_findings(exports, period) if period else []
     is_anchored = head is not None and not against_head
-    for check in exports:
-        check.findings.extend(requirement_findings(check, required, is_anchored=is_anchored))
+    for manifest, findings, is_signed in [
+        *((check.manifest, check.findings, check.signed_by is not None) for check in exports),
+        *((proof.manifest, proof.findings, proof.level == "signed") for _, proof in proofs),
+    ]:
+        findings += requirement_findings(
+            manifest, required, is_signed=is_signed, is_anchored=is_anchored, is_chain=chain
+        )
     return Verification(exports, proofs, common, chain, is_anchored)
+
+
+def _exports_of(proofs: "Sequence[tuple[str, ProofCheck]]") -> "Iterator[ExportCheck]":
+    """Yield what proofs say of the exports that their records are in."""
+    from taplogs.audit.export_check import ExportCheck
+
+    for name, proof in proofs:
+        if proof.manifest:
+            yield ExportCheck(Path(name), [], proof.manifest, proof.manifest.encode())
 
 
 def _write(session: Session, format_name: str, verification: "Verification") -> None:

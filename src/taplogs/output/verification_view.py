@@ -35,11 +35,11 @@ class Verification(Struct, frozen=True):
         return found + [("", finding) for finding in self.common]
 
     def level(self, check: ExportCheck) -> str | None:
-        """Return how much is proven of an export: integrity, signed, signed and anchored; None with any finding."""
+        """Return how much is proven of an export: integrity, signed, anchored, or both; None with any finding."""
         if check.findings or self.common or check.manifest is None:
             return None
         if check.signed_by is None:
-            return "integrity"
+            return "anchored" if self.is_anchored else "integrity"
         return "signed and anchored" if self.is_anchored else "signed"
 
 
@@ -75,7 +75,7 @@ def _export_record(verification: Verification, check: ExportCheck) -> dict[str, 
 def _proof_record(name: str, check: ProofCheck) -> dict[str, Any]:
     return {
         "path": name,
-        "level": check.level,
+        "level": None if check.findings else check.level,
         "id": check.entry and check.entry.id,
         "row": None if check.index is None else check.index + 1,
         "exportId": check.manifest and check.manifest.export_id,
