@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from taplogs.audit.merkle import MerkleTree, PathBuilder, inclusion_path, leaf_hash, node_hash, root_from_path
+from taplogs.audit.merkle import MerkleTree, PathBuilder, leaf_hash, node_hash, root_from_path
 
 # The leaves, roots and paths that the tests of Certificate Transparency have used since 2013.
 LEAVES = list(
@@ -79,8 +79,11 @@ def other_tree_of(lines: list[bytes]) -> InmemoryTree:
     return tree
 
 
-def hashes_of(lines: list[bytes]) -> list[bytes]:
-    return [leaf_hash(line) for line in lines]
+def path_of(lines: list[bytes], index: int) -> list[bytes]:
+    """Return the path of a line in the tree of all, the lines after it handed over at once."""
+    builder = PathBuilder(tree_of(lines[:index]))
+    builder.extend(lines[index + 1 :])
+    return builder.path()
 
 
 @pytest.mark.parametrize("size", range(1, 9))
@@ -94,7 +97,7 @@ def test_the_empty_tree_is_the_hash_of_nothing() -> None:
 
 @pytest.mark.parametrize(("index", "size", "path"), PATHS)
 def test_paths_are_those_of_certificate_transparency(index: int, size: int, path: list[str]) -> None:
-    assert [digest.hex() for digest in inclusion_path(hashes_of(LEAVES[:size]), index)] == path
+    assert [digest.hex() for digest in path_of(LEAVES[:size], index)] == path
     root = root_from_path(leaf_hash(LEAVES[index]), index, size, list(map(bytes.fromhex, path)))
     assert root.hex() == ROOTS[size - 1]
 
@@ -106,7 +109,7 @@ def test_roots_and_paths_are_those_of_another_library(size: int) -> None:
     assert tree_of(lines).root() == other.get_root()
     for index in {0, size // 3, size // 2, size - 1}:
         theirs = other.prove_inclusion(index + 1, size).path
-        assert [leaf_hash(lines[index]), *inclusion_path(hashes_of(lines), index)] == theirs
+        assert [leaf_hash(lines[index]), *path_of(lines, index)] == theirs
 
 
 @given(sizes, st.lists(st.integers(0, 5000)))
@@ -120,17 +123,10 @@ def test_a_tree_is_the_same_however_its_leaves_come(size: int, cuts: list[int]) 
     assert (tree.size, tree.stack, tree.root()) == (size, whole.stack, whole.root())
 
 
-@given(sizes, st.data())
-def test_a_tree_goes_on_from_its_stack(size: int, data: st.DataObject) -> None:
-    lines = lines_of(size)
-    first = data.draw(st.integers(0, size))
-    before = tree_of(lines[:first])
-    assert [height for height, _ in before.stack] == [bit for bit in reversed(range(13)) if first >> bit & 1]
-    tree = MerkleTree.from_stack(first, [digest for _, digest in before.stack])
-    assert (tree.size, tree.stack) == (first, before.stack)
-    tree.extend(lines[first:])
-    assert tree.root() == tree_of(lines).root()
-    assert before.size == first
+@given(sizes)
+def test_a_stack_has_a_full_subtree_for_each_bit_of_the_size(size: int) -> None:
+    heights = [height for height, _ in tree_of(lines_of(size)).stack]
+    assert heights == [bit for bit in reversed(range(13)) if size >> bit & 1]
 
 
 @given(st.integers(0, 200), st.data())
@@ -148,7 +144,7 @@ def test_aligned_subtrees_are_joined_at_every_split(size: int, data: st.DataObje
 def test_a_path_leads_to_the_root_also_when_it_is_found_in_one_pass(size: int, data: st.DataObject) -> None:
     lines = lines_of(size)
     index = data.draw(st.integers(0, size - 1))
-    path = inclusion_path(hashes_of(lines), index)
+    path = path_of(lines, index)
     assert root_from_path(leaf_hash(lines[index]), index, size, path) == tree_of(lines).root()
     builder = PathBuilder(tree_of(lines[:index]))
     at_once = data.draw(st.integers(1, size))
@@ -162,7 +158,7 @@ def test_one_pass_knows_the_path_at_every_size_on_the_way() -> None:
     for index in range(40):
         builder = PathBuilder(tree_of(lines[:index]))
         for size in range(index + 1, 41):
-            assert (builder.size, builder.path()) == (size, inclusion_path(hashes_of(lines[:size]), index))
+            assert (builder.size, builder.path()) == (size, path_of(lines[:size], index))
             builder.extend(lines[size : size + 1])
 
 
@@ -170,7 +166,7 @@ def test_one_pass_knows_the_path_at_every_size_on_the_way() -> None:
 def test_any_change_leads_elsewhere_or_nowhere(size: int, data: st.DataObject) -> None:
     lines = lines_of(size)
     index = data.draw(st.integers(0, size - 1))
-    leaf, path = leaf_hash(lines[index]), inclusion_path(hashes_of(lines), index)
+    leaf, path = leaf_hash(lines[index]), path_of(lines, index)
     root = tree_of(lines).root()
 
     def leads_to_the_root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bool:
@@ -198,7 +194,7 @@ def test_any_change_leads_elsewhere_or_nowhere(size: int, data: st.DataObject) -
 def test_a_path_of_another_length_than_the_size_asks_for_leads_nowhere() -> None:
     for size in range(1, 34):
         for index in range(size):
-            length = len(inclusion_path(hashes_of(lines_of(size)), index))
+            length = len(path_of(lines_of(size), index))
             for other in range(9):
                 if other != length:
                     with pytest.raises(ValueError, match=r"more than|fewer than"):
@@ -209,27 +205,16 @@ def test_a_path_of_another_length_than_the_size_asks_for_leads_nowhere() -> None
 def test_a_node_does_not_pass_for_a_leaf(pairs: int, data: st.DataObject) -> None:
     lines = lines_of(2 * pairs)
     index = data.draw(st.integers(0, pairs - 1))
-    hashes = hashes_of(lines)
-    left, right = hashes[2 * index : 2 * index + 2]
-    above = inclusion_path(hashes, 2 * index)[1:]
+    left, right = map(leaf_hash, lines[2 * index : 2 * index + 2])
+    above = path_of(lines, 2 * index)[1:]
     assert root_from_path(node_hash(left, right), index, pairs, above) == tree_of(lines).root()
     assert root_from_path(leaf_hash(left + right), index, pairs, above) != tree_of(lines).root()
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 1), (0, 0), (1, 1), (5, 4)])
-def test_there_is_no_path_without_a_leaf(index: int, size: int) -> None:
-    with pytest.raises(ValueError, match="no leaf"):
-        inclusion_path([bytes(32)] * size, index)
+def test_no_path_leads_up_from_a_leaf_that_there_is_not(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="no leaf"):
         root_from_path(bytes(32), index, size, [])
-
-
-@pytest.mark.parametrize(
-    ("size", "hashes"), [(1, []), (0, [bytes(32)]), (3, [bytes(32)]), (2, [bytes(31)]), (-1, []), (4, [bytes(32)] * 2)]
-)
-def test_a_stack_that_no_tree_of_the_size_has_is_refused(size: int, hashes: list[bytes]) -> None:
-    with pytest.raises(ValueError, match="full subtrees"):
-        MerkleTree.from_stack(size, hashes)
 
 
 @pytest.mark.parametrize(("size", "height", "digest"), [(1, 1, 32), (6, 2, 32), (4, -1, 32), (4, 1, 31)])

@@ -44,7 +44,7 @@ def test_every_value_knows_its_origin(taplogs: Command) -> None:
         "color": ("never", "environment NO_COLOR"),
         "limit": (7, "environment TAPLOGS_LIMIT"),
         "redact": ("secrets", "default"),
-            "export_redact": ("personal", "default"),
+        "export_redact": ("personal", "default"),
         "pseudonym_key_file": (None, "default"),
         "endpoint_templates": ([], "default"),
     }

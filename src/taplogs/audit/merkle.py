@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import islice
 
-DIGEST_BYTES = 32
+_DIGEST_BYTES = 32
 _AT_ONCE = 4096
 """How many leaves are hashed before their nodes are: it bounds the memory, whatever is handed over."""
 
@@ -31,18 +31,6 @@ class MerkleTree:
         """Begin with the empty tree."""
         self._size = 0
         self._waiting: list[bytes | None] = []  # by height: the root of a full subtree without its right neighbour yet
-
-    @classmethod
-    def from_stack(cls, size: int, hashes: Sequence[bytes]) -> MerkleTree:
-        """Return the tree of `size` leaves whose `stack` has these hashes; raises ValueError where none can have it."""
-        if size < 0 or len(hashes) != size.bit_count() or any(len(digest) != DIGEST_BYTES for digest in hashes):
-            raise ValueError(f"a tree of {size} leaves has {max(size, 0).bit_count()} full subtrees of 32 bytes each")
-        tree = cls()
-        tree._size = size
-        left = iter(hashes)
-        tree._waiting = [next(left) if size >> height & 1 else None for height in reversed(range(size.bit_length()))]
-        tree._waiting.reverse()
-        return tree
 
     @property
     def size(self) -> int:
@@ -68,8 +56,8 @@ class MerkleTree:
         """
         if height < 0 or self._size % (1 << height):
             raise ValueError(f"a subtree of height {height} does not fit after {self._size} leaves")
-        if len(digest) != DIGEST_BYTES:
-            raise ValueError(f"a root has {DIGEST_BYTES} bytes, not {len(digest)}")
+        if len(digest) != _DIGEST_BYTES:
+            raise ValueError(f"a root has {_DIGEST_BYTES} bytes, not {len(digest)}")
         self._append([digest], height)
 
     def root(self) -> bytes:
@@ -142,22 +130,6 @@ class PathBuilder:
         while self.index >> self._height & 1:
             self._height += 1
         self._block = MerkleTree()
-
-
-def inclusion_path(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Return the path of a leaf from it up (RFC 6962, section 2.1.1); raises ValueError where there is no such leaf."""
-    if not 0 <= index < len(leaf_hashes):
-        raise ValueError(f"there is no leaf {index} among {len(leaf_hashes)}")
-    path = []
-    nodes = list(leaf_hashes)
-    while len(nodes) > 1:
-        if index ^ 1 < len(nodes):
-            path.append(nodes[index ^ 1])
-        alone = nodes[len(nodes) & ~1 :]
-        halves = iter(nodes[: len(nodes) & ~1])
-        nodes = [node_hash(left, right) for left, right in zip(halves, halves, strict=True)] + alone
-        index >>= 1
-    return path
 
 
 def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
