@@ -86,11 +86,11 @@ class MerkleTree:
 
 
 class PathBuilder:
-    """The path of one leaf, found while the leaves after it stream by; it keeps one hash for each height.
+    """The path of one leaf (RFC 6962, section 2.1.1), found while the leaves after it stream by.
 
     What stands left of a leaf are the full subtrees before it: the stack of the tree that ends just before it. What
     stands right of it are blocks of 2^h leaves, one for each bit h of its index that is not set, the small ones first;
-    the last block may be short.
+    the last block may be short. One hash is kept for each height.
     """
 
     def __init__(self, before: MerkleTree) -> None:
