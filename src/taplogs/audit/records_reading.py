@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -19,6 +22,19 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkProcess
 
 _BLOCK = 1 << 18
+
+
+_MOST_PROCESSES = 8
+
+
+def processors() -> int:
+    """Return how many processes are worth starting: so many as may run at once, and 1 where none can be forked.
+
+    macOS can fork, but what its own libraries do after that is not certain.
+    """
+    if not hasattr(os, "sched_getaffinity") or sys.platform == "darwin":
+        return 1
+    return min(len(os.sched_getaffinity(0)), _MOST_PROCESSES)
 
 
 class Piece(Struct, frozen=True):
@@ -98,7 +114,7 @@ def checked(pieces: Iterator[Piece], descriptor: int, question: Question, proces
     if first is None:
         return
     second = next(pieces, None)
-    if second is None or processes < 2 or not hasattr(os, "fork"):
+    if second is None or processes < 2:
         yield check_piece(descriptor, first, question)
         for piece in [] if second is None else [second]:
             yield check_piece(descriptor, piece, question)
@@ -137,22 +153,28 @@ class Work:
 
         context = get_context("fork")
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=self._run, args=(piece, theirs), daemon=True)
-        process.start()
+        inherited = [connection for _, connection in self._running] + [ours]
+        process = context.Process(target=self._run, args=(piece, theirs, inherited), daemon=True)
+        # Ctrl-C goes to all processes of a terminal; it waits until the new one ignores it, or that would show it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            process.start()
+            self._running.append((process, ours))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
-        self._running.append((process, ours))
 
     def next_result(self) -> Segment:
         """Return what was found in the segment that was begun first; raises TaplogsError where its process died."""
-        process, connection = self._running.popleft()
+        process, connection = self._running[0]
         try:
             result = connection.recv()
         except EOFError:
             raise TaplogsError("a process that checks records was ended from outside", "run it again") from None
-        finally:
-            connection.close()
-            process.join()
-        if isinstance(result, OSError):
+        self._running.popleft()  # not before: what comes between, such as Ctrl-C, leaves it to `stop`
+        connection.close()
+        process.join()
+        if isinstance(result, Exception):
             raise result
         segment: Segment = result
         return segment
@@ -165,11 +187,14 @@ class Work:
             process.join()
         self._running.clear()
 
-    def _run(self, piece: Piece, connection: Connection) -> None:
-        import signal
-
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent ends the others
+    def _run(self, piece: Piece, connection: Connection, inherited: list[Connection]) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the others
+        for other in inherited:  # as long as we could read ourselves what we send, we would wait for ever for a reader
+            other.close()
+        found: Segment | Exception
         try:
-            connection.send(self._check(piece))
-        except OSError as error:
-            connection.send(error)
+            found = self._check(piece)
+        except Exception as error:  # noqa: BLE001 - whoever has begun it raises it
+            found = error
+        with suppress(OSError):  # whoever has begun it is gone
+            connection.send(found)

@@ -144,6 +144,7 @@ def _verified(
     from taplogs.audit.export_check import check_export
     from taplogs.audit.finding import Finding
     from taplogs.audit.proof import MOST_PROOF_BYTES, ProofCheck, check_proof
+    from taplogs.audit.records_reading import processors
     from taplogs.output.verification_view import Verification
 
     proofs, exports = [], []
@@ -154,7 +155,7 @@ def _verified(
             except VerificationFailed as error:
                 proofs.append((str(path), ProofCheck([Finding("file_unreadable", path.name, error.message)])))
         else:
-            exports.append(check_export(path, key, os.cpu_count() or 1))
+            exports.append(check_export(path, key, processors()))
     exports = in_order(exports)
     if proofs and (chain or period):
         option = "--chain" if chain else "--expect-period"
