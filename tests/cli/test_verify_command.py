@@ -15,7 +15,7 @@ import pytest
 from command import Command, Finished
 from evidence import NAMES, Evidence, another, changed, leaves, make_chain
 from serving import log_entry, running_backend
-from taplogs.audit.export_check import Watched
+from taplogs.audit.evidence_file import Watched
 from taplogs.audit.manifest import head_of
 from taplogs.core.timestamp import format_timestamp
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from taplogs.audit.checkpoint import Question
 from taplogs.audit.evidence_file import read_evidence
-from taplogs.audit.manifest import MANIFEST, ORDER, SIGNATURE, Manifest, Previous, decode_manifest
-from taplogs.audit.signature import BadSignature
+from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, ORDER, SIGNATURE, Manifest, Previous, decode_manifest
+from taplogs.audit.signature import MOST_SIGNATURE_BYTES, BadSignature
 from taplogs.errors import UsageError, VerificationFailed
-
-_MOST_BYTES = 1 << 24
 
 Verify = Callable[[bytes, bytes], object]
 """Takes the bytes of a manifest and the text of its signature; raises BadSignature where that does not hold."""
@@ -25,9 +23,9 @@ class PreviousExport:
         """Read its manifest, and have its signature verified; raises UsageError, and BadSignature."""
         self._folder = folder
         try:
-            text = read_evidence(folder / MANIFEST, _MOST_BYTES)
+            text = read_evidence(folder / MANIFEST, MOST_MANIFEST_BYTES)
             if verify:
-                verify(text, read_evidence(folder / SIGNATURE, _MOST_BYTES))
+                verify(text, read_evidence(folder / SIGNATURE, MOST_SIGNATURE_BYTES))
             self.manifest: Manifest = decode_manifest(text)
         except BadSignature as error:
             raise BadSignature(error.fault, f"{folder}: {error.message}", error.hint) from None

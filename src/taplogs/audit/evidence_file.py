@@ -43,6 +43,33 @@ def read_evidence(path: Path, most: int) -> bytes:
     return text
 
 
+class Watched:
+    """A file that is read while others may write: it tells whether somebody did."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.file = open_evidence(path)
+        self._before = self._state(os.fstat(self.file.fileno()))
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def has_changed(self) -> bool:
+        """Return whether it is not the file any more that was opened, or has been written to."""
+        try:
+            by_name = os.lstat(self._path)
+        except OSError:
+            return True
+        return self._before != self._state(os.fstat(self.file.fileno())) or self._before != self._state(by_name)
+
+    @staticmethod
+    def _state(status: os.stat_result) -> tuple[int, ...]:
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, stat.S_IFMT(status.st_mode))
+
+
 def line_blocks(file: BinaryIO) -> Iterator[bytes]:
     """Yield all bytes in blocks of whole lines, each with its line feed.
 

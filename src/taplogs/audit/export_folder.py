@@ -9,13 +9,12 @@ from pathlib import Path
 from shutil import rmtree
 
 from taplogs.audit.checkpoint import CHECKPOINT
-from taplogs.audit.manifest import MANIFEST, RECORDS, SIGNATURE, TABLE
+from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, RECORDS, SIGNATURE, TABLE
 from taplogs.errors import TaplogsError, UsageError
 from taplogs.whole_file import sync_folder
 
 PARTIAL = ".partial"
 _LOCK = "lock"
-_MOST_BYTES = 1 << 24
 _FILES = (RECORDS, TABLE, SIGNATURE, MANIFEST)
 """The files of an export, in the order in which they get their final names: the manifest speaks for all others."""
 
@@ -77,7 +76,7 @@ class ExportFolder:
             return False
         for folder in (self.partial, self.path):
             with suppress(OSError), (folder / MANIFEST).open("rb") as file:
-                return f'"exportId":"{export_id}"'.encode("ascii") in file.read(_MOST_BYTES)
+                return f'"exportId":"{export_id}"'.encode("ascii") in file.read(MOST_MANIFEST_BYTES)
         return False
 
     def publish(self, names: Collection[str]) -> None:

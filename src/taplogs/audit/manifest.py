@@ -21,6 +21,7 @@ SIGNATURE = "manifest.json.minisig"
 INTERVAL = "[since,until)"
 ORDER = "timestamp,id ascending"
 MERKLE_ALGORITHM = "rfc6962-sha256"
+MOST_MANIFEST_BYTES = 16 << 20
 
 
 class _Part(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):

@@ -25,7 +25,6 @@ SCHEMA = "taplogs.proof/1"
 MOST_PROOF_BYTES = 320 << 20
 """Enough for the longest record, every quote in it escaped."""
 
-MOST_MANIFEST_BYTES = 16 << 20
 _LONGEST_PATH = 64
 
 Level = Literal["integrity", "signed"]

@@ -8,14 +8,21 @@ from pathlib import Path
 from msgspec import Struct
 
 from taplogs.audit.evidence_file import line_blocks, open_evidence, read_evidence
-from taplogs.audit.manifest import MANIFEST, MERKLE_ALGORITHM, RECORDS, SIGNATURE, Manifest, decode_manifest
+from taplogs.audit.manifest import (
+    MANIFEST,
+    MERKLE_ALGORITHM,
+    MOST_MANIFEST_BYTES,
+    RECORDS,
+    SIGNATURE,
+    Manifest,
+    decode_manifest,
+)
 from taplogs.audit.merkle import MerkleTree, PathBuilder, leaf_hash, root_from_path
-from taplogs.audit.proof import MOST_MANIFEST_BYTES, SCHEMA, Proof
+from taplogs.audit.proof import SCHEMA, Proof
+from taplogs.audit.signature import MOST_SIGNATURE_BYTES
 from taplogs.errors import EntryNotFound, VerificationFailed
 from taplogs.output.json_text import encoded
 from taplogs.output.wording import counted
-
-_MOST_SIGNATURE_BYTES = 1 << 16
 
 
 def prove(folder: Path, *, entry_id: str | None = None, row: int | None = None) -> Proof:
@@ -126,6 +133,6 @@ def _compare(manifest: Manifest, size: int, root: bytes, records: Path) -> None:
 
 def _signature_text(path: Path) -> str:
     try:
-        return read_evidence(path, _MOST_SIGNATURE_BYTES).decode("utf-8")
+        return read_evidence(path, MOST_SIGNATURE_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise VerificationFailed(f"{path} is not a signature of minisign: it is not text in UTF-8") from None

@@ -35,7 +35,7 @@ _key = attrgetter("timestamp", "id")
 _MOST_COMPANIES = 2
 
 
-class Question(Struct, frozen=True):
+class Expected(Struct, frozen=True):
     """What all records are held against; `form` is how the table was derived, None is no table."""
 
     window: Window
@@ -66,9 +66,9 @@ class Segment(Struct):
 class SegmentCheck:
     """Checks the blocks of one segment in their order."""
 
-    def __init__(self, question: Question, first_row: int) -> None:
-        self._window = question.window
-        self._table = RecordsTable(question.form) if question.form else None
+    def __init__(self, expected: Expected, first_row: int) -> None:
+        self._window = expected.window
+        self._table = RecordsTable(expected.form) if expected.form else None
         self._first_row = first_row
         self._tree = MerkleTree()
         self._findings = Findings()

@@ -30,6 +30,8 @@ from taplogs.audit.minisign_text import (
 from taplogs.errors import VerificationFailed
 
 PREHASHED = b"ED"
+MOST_SIGNATURE_BYTES = 64 << 10
+"""What is read of the file of a signature."""
 
 _COMMENT = "signature from minisign secret key"
 _SIGNATURE_BYTES = 64

@@ -144,7 +144,7 @@ def _verified(
     from taplogs.audit.export_check import check_export
     from taplogs.audit.finding import Finding
     from taplogs.audit.proof import MOST_PROOF_BYTES, ProofCheck, check_proof
-    from taplogs.audit.records_reading import processors
+    from taplogs.audit.segment_processes import processors
     from taplogs.output.verification_view import Verification
 
     proofs, exports = [], []

@@ -13,8 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from command import Command, wait_until
-from taplogs.audit.records_check import Question, Segment
-from taplogs.audit.records_reading import Piece, Work, check_piece, processors
+from taplogs.audit.records_check import Expected, Segment
+from taplogs.audit.records_reading import Piece, check_piece
+from taplogs.audit.segment_processes import Work, processors
 from taplogs.core.timespan import UNBOUNDED
 from taplogs.errors import TaplogsError
 
@@ -22,7 +23,7 @@ PIECE = Piece(1, 0, 0)
 
 
 def nothing(piece: Piece) -> Segment:
-    return check_piece(os.open(os.devnull, os.O_RDONLY), piece, Question(UNBOUNDED, None))
+    return check_piece(os.open(os.devnull, os.O_RDONLY), piece, Expected(UNBOUNDED, None))
 
 
 def test_as_many_processes_are_started_as_may_run_here() -> None:
@@ -96,7 +97,7 @@ def test_ctrl_c_while_results_are_waited_for_leaves_no_process() -> None:
 
 _KILLED = """
 import os, signal, sys
-from test_records_reading import PIECE, Work, large
+from test_segment_processes import PIECE, Work, large
 work = Work(large)
 work.begin(PIECE)
 work.begin(PIECE)
