@@ -15,6 +15,13 @@ CHAIN = "chain"
 REQUIREMENTS = ("signed", "anchored", "complete", "csv", "redacted", "chained")
 """What `--require` takes."""
 
+_WORDS = {
+    "signed": "proven to be signed, which takes --pubkey",
+    "anchored": "anchored by --expect-head",
+    "csv": f"with {TABLE}",
+    "chained": "held against the others of its chain, which takes --chain",
+}
+
 
 def in_order(checks: Iterable[ExportCheck]) -> list[ExportCheck]:
     """Return exports by their sequence; those without a manifest come last."""
@@ -63,9 +70,9 @@ def _link_findings(place: str, before: ExportCheck, earlier: Manifest, later: Ma
             yield Finding("chain_question", place, f"its {name} differs from that of {before.path}")
 
 
-def head_findings(checks: Sequence[ExportCheck], expected: str) -> Iterator[Finding]:
-    """Yield that the last of exports, in order, is not the one that was expected."""
-    heads = [check.head for check in checks if check.head]
+def head_findings(heads: Iterable[str], expected: str) -> Iterator[Finding]:
+    """Yield that the last of the heads of exports, in order, is not the one that was expected."""
+    heads = list(heads)
     if not heads:
         yield Finding("head", CHAIN, f"there is no export with the head {expected}")
     elif heads[-1] != expected:
@@ -104,11 +111,3 @@ def requirement_findings(
     for name in required:
         if not met[name]:
             yield Finding("requirement", MANIFEST, f"it is not {_WORDS.get(name, name)}, as --require asks")
-
-
-_WORDS = {
-    "signed": "proven to be signed, which takes --pubkey",
-    "anchored": "anchored by --expect-head",
-    "csv": f"with {TABLE}",
-    "chained": "held against the others of its chain, which takes --chain",
-}

@@ -1,8 +1,6 @@
 """taplogs verify: whether exports are complete and unchanged; offline, and without an API key."""
 
-import os
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +14,8 @@ from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError, VerificationFailed, chosen
 
 if TYPE_CHECKING:
-    from taplogs.audit.export_check import ExportCheck
     from taplogs.audit.keys import PublicKey
-    from taplogs.audit.proof import ProofCheck
-    from taplogs.output.verification_view import Verification
+    from taplogs.audit.verification import Verification
 
 _EPILOG = """\b
 Without --pubkey it is only proven that the files agree with each other. With it, that whoever has
@@ -88,6 +84,8 @@ def verify(
 ) -> None:
     """Verify that exports are complete and unchanged, offline and without an API key."""
     from taplogs.audit.chain_check import REQUIREMENTS
+    from taplogs.audit.segment_processes import processors
+    from taplogs.audit.verification import Assurance, verify_paths
 
     session = Session(context.obj, BackendOptions(), display)
     format_name = "json" if as_json else chosen("--output", output, ("text", "json"))
@@ -99,9 +97,8 @@ def verify(
         raise VerificationFailed("there is nothing to verify", "name the folders of exports, or files of proofs")
     if expect_head is not None and len(paths) > 1 and not chain:
         raise UsageError("--expect-head is about one export, or about a chain", "add --chain")
-    verification = _verified(
-        paths, _public_key(pubkey), chain=chain, head=expect_head, period=period, required=required
-    )
+    assurance = Assurance(_public_key(pubkey), chain, expect_head, period, required)
+    verification = verify_paths(paths, assurance, processors())
     _write(session, format_name, verification)
     _conclude(verification)
 
@@ -121,67 +118,6 @@ def _public_key(named: str | None) -> "PublicKey | None":
     from taplogs.signing_key import find_public_key
 
     return find_public_key(named)
-
-
-def _verified(
-    paths: Sequence[Path],
-    key: "PublicKey | None",
-    *,
-    chain: bool,
-    head: str | None,
-    period: Window | None,
-    required: Sequence[str],
-) -> "Verification":
-    """Return all that is found."""
-    from taplogs.audit.chain_check import (
-        chain_findings,
-        head_findings,
-        in_order,
-        period_findings,
-        requirement_findings,
-    )
-    from taplogs.audit.evidence_file import read_evidence
-    from taplogs.audit.export_check import check_export
-    from taplogs.audit.finding import Finding
-    from taplogs.audit.proof import MOST_PROOF_BYTES, ProofCheck, check_proof
-    from taplogs.audit.segment_processes import processors
-    from taplogs.output.verification_view import Verification
-
-    proofs, exports = [], []
-    for path in paths:
-        if not path.is_dir() and os.path.lexists(path):
-            try:
-                proofs.append((str(path), check_proof(read_evidence(path, MOST_PROOF_BYTES), key)))
-            except VerificationFailed as error:
-                proofs.append((str(path), ProofCheck([Finding("file_unreadable", path.name, error.message)])))
-        else:
-            exports.append(check_export(path, key, processors()))
-    exports = in_order(exports)
-    if proofs and (chain or period):
-        option = "--chain" if chain else "--expect-period"
-        raise UsageError(f"{option} is about exports, and {proofs[0][0]} is a file", "verify proofs by themselves")
-    common = list(chain_findings(exports)) if chain else []
-    against_head = list(head_findings([*exports, *_exports_of(proofs)], head)) if head else []
-    common += against_head
-    common += period_findings(exports, period) if period else []
-    is_anchored = head is not None and not against_head
-    for manifest, findings, is_signed in [
-        *((check.manifest, check.findings, check.signed_by is not None) for check in exports),
-        *((proof.manifest, proof.findings, proof.level == "signed") for _, proof in proofs),
-    ]:
-        findings += requirement_findings(
-            manifest, required, is_signed=is_signed, is_anchored=is_anchored, is_chain=chain
-        )
-    return Verification(exports, proofs, common, chain, is_anchored)
-
-
-def _exports_of(proofs: "Sequence[tuple[str, ProofCheck]]") -> "Iterator[ExportCheck]":
-    """Yield what proofs say of the exports that their records are in."""
-    from taplogs.audit.export_check import ExportCheck
-
-    for name, proof in proofs:
-        if proof.manifest:
-            yield ExportCheck(Path(name), [], proof.manifest, proof.manifest.encode())
 
 
 def _write(session: Session, format_name: str, verification: "Verification") -> None:

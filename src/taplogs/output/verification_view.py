@@ -5,42 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
 from taplogs.audit.proof import ProofCheck
+from taplogs.audit.verification import Verification
 from taplogs.output.terminal import Screen
 from taplogs.output.wording import counted
 from taplogs.output.wrapping import wrapped
 
 SCHEMA = "taplogs.verification/1"
 _GOOD, _BAD, _DIM = "32", "1;31", "2"
-
-
-class Verification(Struct, frozen=True):
-    """All that was verified in one run; `common` are findings about several exports together."""
-
-    exports: Sequence[ExportCheck]
-    proofs: Sequence[tuple[str, ProofCheck]]
-    common: Sequence[Finding]
-    is_chain: bool
-    is_anchored: bool
-
-    @property
-    def findings(self) -> list[tuple[str, Finding]]:
-        """Every finding, after the name of what it is about."""
-        found = [(str(check.path), finding) for check in self.exports for finding in check.findings]
-        found += [(name, finding) for name, check in self.proofs for finding in check.findings]
-        return found + [("", finding) for finding in self.common]
-
-    def level(self, check: ExportCheck) -> str | None:
-        """Return how much is proven of an export: integrity, signed, anchored, or both; None with any finding."""
-        if check.findings or self.common or check.manifest is None:
-            return None
-        if check.signed_by is None:
-            return "anchored" if self.is_anchored else "integrity"
-        return "signed and anchored" if self.is_anchored else "signed"
 
 
 def document(verification: Verification) -> dict[str, Any]:
