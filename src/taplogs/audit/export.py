@@ -24,6 +24,8 @@ from taplogs.sources.protocol import LogSource
 _COMPANIES_TOLD = 2
 _WRITTEN_AT_ONCE = 1000
 
+Batches = Iterator[list[LogEntry]]
+
 _company = attrgetter("company_id")
 
 
@@ -120,13 +122,13 @@ class Export:
         beginning, last = self.beginning, self.progress.last
         return Gap(last.timestamp if last else beginning.requested_since, beginning.effective_until, reason)
 
-    def _pages(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
+    def _pages(self, batches: Batches) -> Batches:
         for batch in batches:
             if batch:
                 self.progress = replace(self.progress, pages=self.progress.pages + 1)
             yield batch
 
-    def _gathered(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
+    def _gathered(self, batches: Batches) -> Batches:
         """Yield larger batches, which cost less to write; also what came before an error, and before it is raised."""
         gathered: list[LogEntry] = []
         try:
@@ -173,6 +175,3 @@ class Export:
                 f"the entries are not all of the company {company!r}, as those of the export before are",
                 "a chain is of one company; its API key reads it, or --company-id",
             )
-
-
-Batches = Iterator[list[LogEntry]]

@@ -78,12 +78,15 @@ def export_entries(
     ] = False,
 ) -> None:
     """Export log entries, oldest first, with what proves them complete and unchanged."""
+    from taplogs.audit.records_table import TableForm
+
     if include_personal_data and source.redact not in (None, "secrets"):
         raise UsageError(f"--include-personal-data and --redact {source.redact} say two things", "give one of them")
     profile = "secrets" if include_personal_data else source.redact
     session = Session(context.obj, source, display, redaction="export_redact", export_redact=profile)
     written = _formats(formats, output)
     csv.refuse_without_csv(written)
+    form = TableForm(formula_guard=not csv.csv_raw, byte_order_mark=csv.excel)
     if output == _STANDARD_OUTPUT:
         given = {
             "--chain": chain,
@@ -95,7 +98,7 @@ def export_entries(
         _refuse_with_pipe([name for name, value in given.items() if value])
         from taplogs.cli.export_stream import write_records
 
-        write_records(session, filters, csv, written[0])
+        write_records(session, filters, form, written[0])
         return
     if resume and force:
         raise UsageError("--resume and --force exclude each other", "--resume goes on, --force begins anew")
@@ -103,7 +106,7 @@ def export_entries(
 
     wanted = Wanted(
         Path(output),
-        table=csv if "csv" in written else None,
+        form=form if "csv" in written else None,
         chain=Path(chain) if chain is not None else None,
         sign_key=Path(sign_key) if sign_key is not None else None,
         resume=resume,

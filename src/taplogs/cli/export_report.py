@@ -14,13 +14,8 @@ from taplogs.output.curl import shell_word
 from taplogs.output.wording import counted
 
 _ABOUT_ENDING = ("--resume", "--force", "--allow-partial")
+_GOES_ON = "this goes on with them:"
 _MOST_RULES = 4
-
-
-def words_of(arguments: Sequence[str], *more: str) -> str:
-    """Return the command of this run for another one, which ends as `more` says."""
-    kept = [argument for argument in arguments if argument not in _ABOUT_ENDING]
-    return " ".join(map(shell_word, ["taplogs", *kept, *more]))
 
 
 def reason_of(error: Exception) -> str:
@@ -41,10 +36,14 @@ def tell_kept(session: Session, folder: Path, export: Export) -> None:
     """Say what is kept of a run that ended early, and the command that goes on with it."""
     last = export.progress.last
     until = f" until {last.timestamp}" if last else ""
-    rows = export.records.rows
-    are = "entry is" if rows == 1 else "entries are"
-    session.notice(f"{rows:,} {are} kept in {folder}{until}; this goes on with them:")
-    session.suggest(words_of(session.runtime.arguments, "--resume"))
+    session.notice(f"{counted(export.records.rows, 'entry is', 'entries are')} kept in {folder}{until}; {_GOES_ON}")
+    session.suggest(_resuming(session.runtime.arguments))
+
+
+def tell_leftover(session: Session, folder: Path, rows: int) -> None:
+    """Say what an earlier run has kept, and the command that goes on with it."""
+    session.notice(f"{folder} holds {counted(rows, 'entry', 'entries')} of a run that ended early; {_GOES_ON}")
+    session.suggest(_resuming(session.runtime.arguments))
 
 
 def tell_export(session: Session, folder: Path, finished: Finished) -> None:
@@ -53,7 +52,7 @@ def tell_export(session: Session, folder: Path, finished: Finished) -> None:
     completeness, period = manifest.completeness, manifest.period
     head = head_of(manifest.sequence, finished.text)
     since = period.requested_since or "the beginning"
-    rows = f"{completeness.rows:,} {'entry' if completeness.rows == 1 else 'entries'}"
+    rows = counted(completeness.rows, "entry", "entries")
     session.notice(f"{completeness.status}: {rows} from {since} until {period.effective_until} in {folder}")
     session.notice(f"hidden by the profile {manifest.redaction.profile}: {_hidden(manifest)}")
     if late := completeness.late_arrivals:
@@ -62,6 +61,12 @@ def tell_export(session: Session, folder: Path, finished: Finished) -> None:
     signed = " --pubkey FILE" if (folder / SIGNATURE).exists() else ""
     session.notice("to verify it, without a key and offline:")
     session.suggest(f"taplogs verify {shell_word(str(folder))}{signed} --expect-head {head}")
+
+
+def _resuming(arguments: Sequence[str]) -> str:
+    """Return the command that goes on with what this one was to do."""
+    kept = [argument for argument in arguments if argument not in _ABOUT_ENDING]
+    return " ".join(map(shell_word, ["taplogs", *kept, "--resume"]))
 
 
 def _hidden(manifest: Manifest) -> str:

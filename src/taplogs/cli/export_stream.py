@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from taplogs.audit.canonical import record_lines
 from taplogs.audit.records_table import RecordsTable, TableForm
 from taplogs.audit.total_order import TotalOrder
-from taplogs.cli.options import CsvOptions, FilterOptions
+from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import Order
@@ -17,14 +17,13 @@ from taplogs.output.formats import FORMATS, Layout
 from taplogs.output.terminal import Output
 
 
-def write_records(session: Session, filters: FilterOptions, csv: CsvOptions, format_name: str) -> None:
+def write_records(session: Session, filters: FilterOptions, form: TableForm, format_name: str) -> None:
     """Write the records, in total order, as records.jsonl or records.csv of a folder would hold them."""
     query = replace(filters.query(session.templates), order=Order.OLDEST_FIRST)
     filters.window(session.runtime.clock(), session.zone)  # a wrong time is told before a key is looked for
     with session.source() as source:
         query = session.resolve(query, filters, source)
         batches = session.with_progress(TotalOrder().sort(source.batches(query)))
-        form = TableForm(formula_guard=not csv.csv_raw, byte_order_mark=csv.excel)
         if session.output.screen.is_terminal:
             layout = Layout(zone=session.zone, guarded=form.formula_guard, byte_order_mark=form.byte_order_mark)
             FORMATS[format_name](batches, session.output, layout)

@@ -16,36 +16,32 @@ from taplogs.audit.finishing import Ending, Finished, Finisher, missing
 from taplogs.audit.records_table import TableForm
 from taplogs.cli.ending import Interruption
 from taplogs.cli.export_beginning import Asked, window_of
-from taplogs.cli.export_report import reason_of, tell_complete, tell_export, tell_kept, words_of
-from taplogs.cli.options import CsvOptions, FilterOptions
+from taplogs.cli.export_report import reason_of, tell_complete, tell_export, tell_kept, tell_leftover
+from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.redact import Redactor
 from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import IncompleteExport, TaplogsError, UsageError
+from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
 
 if TYPE_CHECKING:
     from taplogs.audit.keys import SecretKey
 
+_REPLACE = "--force replaces it as soon as the new one is complete"
+
 
 class Wanted(Struct, frozen=True):
-    """What the options of `export` ask for; `table` is how records.csv is written, None is no table."""
+    """What the options of `export` ask for; `form` is how records.csv is derived, None is no table."""
 
     folder: Path
-    table: CsvOptions | None
+    form: TableForm | None
     chain: Path | None
     sign_key: Path | None
     resume: bool
     allow_partial: bool
     force: bool
-
-    @property
-    def form(self) -> TableForm | None:
-        """How records.csv is derived."""
-        if self.table is None:
-            return None
-        return TableForm(formula_guard=not self.table.csv_raw, byte_order_mark=self.table.excel)
 
 
 class ExportRun:
@@ -116,9 +112,7 @@ class ExportRun:
         if checkpoint and wanted.resume:
             return checkpoint
         if checkpoint and (checkpoint.progress.extent.rows or checkpoint.progress.end_seen):
-            rows = checkpoint.progress.extent.rows
-            self._session.notice(f"{folder} holds {rows:,} entries of a run that ended early; this goes on with them:")
-            self._session.suggest(words_of(self._session.runtime.arguments, "--resume"))
+            tell_leftover(self._session, folder, checkpoint.progress.extent.rows)
             raise UsageError(f"{folder} holds an unfinished export", "--resume goes on with it, --force begins anew")
         self._folder.discard()  # nothing is lost
         if self._folder.is_taken and not wanted.resume:
@@ -161,7 +155,7 @@ class ExportRun:
             return
         self._session.begin_work("checked again", leftover.progress.extent.rows)
         export.resume(leftover.progress, self._session.receive)
-        self._session.notice(f"going on after {export.records.rows:,} entries")
+        self._session.notice(f"going on after {counted(export.records.rows, 'entry', 'entries')}")
 
     def _export(self, export: Export, source: LogSource, query: LogQuery) -> None:
         gap = None
@@ -222,9 +216,6 @@ class ExportRun:
 
     def _now(self) -> str:
         return format_timestamp(self._session.runtime.clock())
-
-
-_REPLACE = "--force replaces it as soon as the new one is complete"
 
 
 def _incomplete(reason: str) -> IncompleteExport:

@@ -1,7 +1,6 @@
 """taplogs keygen: a pair of keys that sign exports and verify them."""
 
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ from taplogs.cli.command import build_command
 from taplogs.cli.options import BackendOptions, DisplayOptions
 from taplogs.cli.session import Session
 from taplogs.errors import UsageError
+from taplogs.output.curl import shell_word
 
 _EPILOG = """\b
 The passphrase is taken from TAPLOGS_SIGN_PASSPHRASE, typed twice, or read as one
@@ -65,8 +65,8 @@ def keygen(
         f"made the public key {public_path} (id {key.public_key.key_id}): give it to those who verify, by another way "
         "than the exports. They can do it in two ways:"
     )
-    session.suggest(f"taplogs verify DIR --pubkey {quote(str(public_path))}")
-    session.suggest(f"minisign -Vm DIR/manifest.json -p {quote(str(public_path))}")
+    session.suggest(f"taplogs verify DIR --pubkey {shell_word(str(public_path))}")
+    session.suggest(f"minisign -Vm DIR/manifest.json -p {shell_word(str(public_path))}")
 
 
 def build(name: str) -> Any:

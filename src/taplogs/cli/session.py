@@ -179,7 +179,7 @@ class Session:
 
     @contextmanager
     def unredacted_source(self, *, follow_until: End | None = None) -> Iterator[LogSource]:
-        """Give the source of entries as they were sent: for those who tell only what redaction does to them."""
+        """Give the source of entries as they were sent, and close it: for those who redact them themselves."""
         source = self._open_source(follow_until)
         try:
             yield source

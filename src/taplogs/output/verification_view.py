@@ -87,7 +87,7 @@ class VerificationText:
         if manifest is None:
             yield self._screen.clean(str(check.path))
         else:
-            entries = f"{manifest.completeness.rows:,} {'entry' if manifest.completeness.rows == 1 else 'entries'}"
+            entries = counted(manifest.completeness.rows, "entry", "entries")
             yield self._screen.clean(f"{check.path}: export {manifest.sequence}, {entries}")
             since = manifest.period.requested_since or "the beginning"
             yield from self._indented(f"from {since} until {manifest.period.effective_until}")
