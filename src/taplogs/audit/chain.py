@@ -32,7 +32,7 @@ class PreviousExport:
         except VerificationFailed as error:
             raise self._refused(error.message) from None
         except ValueError as error:
-            raise self._refused(f"{MANIFEST} is not that of an export: {error}") from None
+            raise self._refused(f"{MANIFEST} is no manifest: {error}") from None
         if self.manifest.completeness.status != "complete":
             raise self._refused("it is not complete")
         self.sha256 = sha256(text).hexdigest()

@@ -79,7 +79,7 @@ def check_proof(text: bytes, public_key: PublicKey | None) -> ProofCheck:
     try:
         manifest = decode_manifest(proof.manifest.encode("utf-8"))
     except ValueError as error:
-        findings.append(Finding("manifest_malformed", "manifest", f"the manifest is none: {error}"))
+        findings.append(Finding("manifest_malformed", "manifest", f"it is no manifest: {error}"))
     if manifest is not None:
         findings += _path_findings(proof, manifest)
     if public_key is not None:
