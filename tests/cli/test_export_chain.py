@@ -123,7 +123,7 @@ def test_a_manifest_that_is_none_is_refused(export: Command, text: bytes) -> Non
     (export.folder / "1").mkdir()
     (export.folder / "1" / "manifest.json").write_bytes(text)
     run = export.run("export", "-o", "2", "--chain", "1")
-    assert (run.code, "--chain 1 cannot be gone on from: manifest.json is not" in run.err) == (2, True)
+    assert (run.code, "--chain 1 cannot be gone on from: manifest.json is no manifest: " in run.err) == (2, True)
 
 
 def test_a_manifest_that_is_not_canonical_is_refused(export: Command) -> None:
