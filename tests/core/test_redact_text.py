@@ -210,3 +210,8 @@ def test_no_text_takes_longer_than_its_length(profile: str, unit: str) -> None:
 
     took(1000)
     assert took(400_000) < max(20 * took(50_000), 0.5)
+
+
+def test_an_account_number_in_groups_is_not_taken_for_a_telephone_number() -> None:
+    redactor = Redactor(built_in("personal"), b"k" * 32)
+    assert re.fullmatch("IBAN account-[0-9a-f]{16}", redactor.text("IBAN DE89 3704 0044 0532 0130 00"))
