@@ -53,9 +53,13 @@ class ExportCheck(Struct, frozen=True):
 def check_export(path: Path, key: PublicKey | None, processes: int) -> ExportCheck:
     """Return what is found of the export in a folder, whoever made it; what is wrong stands in the findings."""
     findings = Findings()
-    names = _names_in(path, findings)
+    try:
+        names = _names_in(path, findings)
+    except OSError as error:
+        findings.add("nothing_found", "folder", f"it cannot be read: {error.strerror}")
+        return ExportCheck(path, findings.all)
     if MANIFEST not in names:
-        findings.add("nothing_found", str(path), f"there is no {MANIFEST}: this is no export, or not a finished one")
+        findings.add("nothing_found", "folder", f"there is no {MANIFEST}: this is no export, or not a finished one")
         return ExportCheck(path, findings.all)
     try:
         text = read_evidence(path / MANIFEST, MOST_MANIFEST_BYTES)
@@ -76,19 +80,16 @@ def check_export(path: Path, key: PublicKey | None, processes: int) -> ExportChe
 
 
 def _names_in(path: Path, findings: Findings) -> set[str]:
-    """Return the names of an export's files that are plain files; everything else in the folder is a finding."""
+    """Return the names of an export's files that are plain files; all else is a finding. Raises OSError."""
     names = set()
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.name not in _KNOWN:
-                    findings.add("file_unexpected", entry.name, "it is not of an export")
-                elif not entry.is_file(follow_symlinks=False):
-                    findings.add("file_kind", entry.name, "it is not a plain file, but a link or something else")
-                else:
-                    names.add(entry.name)
-    except OSError as error:
-        findings.add("nothing_found", str(path), f"the folder cannot be read: {error.strerror}")
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name not in _KNOWN:
+                findings.add("file_unexpected", entry.name, "it is not of an export")
+            elif not entry.is_file(follow_symlinks=False):
+                findings.add("file_kind", entry.name, "it is not a plain file, but a link or something else")
+            else:
+                names.add(entry.name)
     return names
 
 

@@ -141,7 +141,7 @@ def _conclude(verification: "Verification") -> None:
         name, finding = found[0]
         more = f", and {counted(len(found) - 1, 'more finding')}" if len(found) > 1 else ""
         place = f"{name}, {finding.where}" if name else finding.where
-        raise VerificationFailed(f"{place}: {finding.message}{more}", "what is not proven must not be relied on")
+        raise VerificationFailed(f"{place}: {finding.message}{more}")
 
 
 def build(name: str) -> Any:
