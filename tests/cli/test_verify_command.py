@@ -519,3 +519,8 @@ def test_the_first_record_that_differs_in_a_table_is_named(verify: Verify, one: 
     name = f"entry-{row:05}".encode()
     one.write("records.csv", one.read("records.csv").replace(name, b"entry-99999"))
     assert f"records.csv:{row}: record {row} is not the one of records.jsonl" in verify("one").out
+
+
+def test_a_last_line_without_its_end_is_named(verify: Verify, one: Evidence) -> None:
+    one.write("records.jsonl", one.read("records.jsonl")[:-1])
+    assert "records.jsonl: row 39 of the records does not end with a line feed" in verify("one").out

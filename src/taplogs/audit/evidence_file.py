@@ -83,6 +83,6 @@ def line_blocks(file: BinaryIO) -> Iterator[bytes]:
             row = first + block.count(b"\n")
             is_last = not file.read(1)
             fault = "does not end with a line feed" if is_last else f"has more than {LONGEST_LINE >> 20} MiB"
-            raise VerificationFailed(f"{file.name}: row {row:,} {fault}")
+            raise VerificationFailed(f"row {row:,} of the records {fault}")
         yield block
         first += block.count(b"\n")
