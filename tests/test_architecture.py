@@ -21,6 +21,7 @@ FLOORS = {
     "sources": 2,
     "backend": 2,
     "audit": 3,
+    "archive": 3,
     "output": 3,
     "settings": 3,
     "credentials": 3,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
@@ -42,6 +44,33 @@ class LogSource(Protocol):
 
     def close(self) -> None:
         """Release connections and files."""
+        ...
+
+
+class Kept(Struct, frozen=True):
+    """How many entries were new to a store, and how many of these are earlier than what it was complete until."""
+
+    new: int
+    late: int
+
+
+class EntryStore(LogSource, Protocol):
+    """A source that entries can be kept in, with what is known of where they come from."""
+
+    def keep(self, entries: Sequence[LogEntry], *, origin: str, state: bytes, late_before: str = "") -> Kept:
+        """Store those entries whose id is not here yet, and `state` in the place of what `origin` had, as one step.
+
+        `late_before` is a canonical timestamp: new entries earlier than that count as late. Where the run is killed,
+        either all of it is stored or nothing that a second call with the same entries would not put right.
+        """
+        ...
+
+    def states(self) -> Mapping[str, bytes]:
+        """Return what `keep` was last given as the state of each origin."""
+        ...
+
+    def remove_before(self, timestamp: str, states: Mapping[str, bytes]) -> int:
+        """Remove the entries earlier than a canonical timestamp, and store states; return how many were removed."""
         ...
 
 
