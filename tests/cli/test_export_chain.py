@@ -94,6 +94,23 @@ def test_another_pseudonym_key_is_refused(export: Command) -> None:
     assert "its pseudonym key's fingerprint is" in run.err
 
 
+def test_a_profile_whose_rules_have_grown_does_not_break_the_chain(export: Command) -> None:
+    """A new taplogs, or the company itself, may have a profile hide more than it did the night before."""
+    rules = export.folder / "ours.toml"
+    rules.write_text('extends = "personal"\n')
+    made(export, "1", *OCTOBER, "--redact", str(rules))
+    rules.write_text('extends = "personal"\n[[fields]]\nnames = ["stage"]\nlabel = "stage"\n')
+    assert "has other rules than in 1" in export.run("export", "-o", "2", "--chain", "1", "--redact", str(rules)).err
+    assert export.run("verify", "1", "2", "--chain").code == 0
+
+
+def test_the_folder_of_the_export_before_is_not_written_to(export: Command) -> None:
+    first = made(export, "1", *OCTOBER)
+    run = export.run("export", "-o", "./1", "--chain", "1", "--force")
+    assert (run.code, "is the folder that -o names" in run.err) == (2, True)
+    first.assert_consistent()
+
+
 def test_another_company_is_refused(taplogs: Command) -> None:
     key = {"TAPLOGS_API_KEY": "sk_test_" + "Zz9" * 7 + "Q"}
     entries = [log_entry(1, company_id="ours"), log_entry(90, company_id="theirs")]

@@ -64,7 +64,7 @@ def _link_findings(place: str, before: ExportCheck, earlier: Manifest, later: Ma
         ("source", earlier.source.base_url, later.source.base_url),
         ("company", earlier.source.company_id, later.source.company_id),
         ("filters", earlier.query.filters, later.query.filters),
-        ("redaction profile", earlier.redaction.profile_sha256, later.redaction.profile_sha256),
+        ("redaction profile", earlier.redaction.profile, later.redaction.profile),
     ):
         if was != now and not (name == "company" and None in (was, now)):
             yield Finding("chain_question", place, f"its {name} differs from that of {before.path}")

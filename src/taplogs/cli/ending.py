@@ -90,8 +90,7 @@ class Interruption:
     def ends(self, batches: Batches) -> Batches:
         """Yield the batches until Ctrl-C."""
         try:
-            while not self.came:
-                self._waits = True
+            while self._goes_on():
                 batch = next(batches, None)
                 self._waits = False
                 if batch is None:
@@ -100,7 +99,14 @@ class Interruption:
         except KeyboardInterrupt:
             self.came = True
 
+    def _goes_on(self) -> bool:
+        # In this order: an interrupt between the two steps ends the wait that follows, or it is seen here.
+        self._waits = True
+        return not self.came
+
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self._waits or self.came:
-            raise KeyboardInterrupt
+        # It is taken down also where it raises: what is raised within a finaliser never gets anywhere.
+        is_raised = self._waits or self.came
         self.came = True
+        if is_raised:
+            raise KeyboardInterrupt

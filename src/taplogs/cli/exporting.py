@@ -62,6 +62,7 @@ class ExportRun:
         query = replace(self._filters.query(session.templates), order=Order.OLDEST_FIRST)
         self._filters.window(session.runtime.clock(), session.zone)  # a wrong time is told before all else
         self._folder.refuse_other_files()
+        self._refuse_chain_to_itself()
         self._signing_key = self._find_signing_key()
         if wanted.chain:
             verify = self._signing_key.public_key.verify if self._signing_key else None
@@ -73,6 +74,7 @@ class ExportRun:
             question = asked.question(query, redactor)
             if self._previous:
                 self._previous.refuse_other_question(question)
+                self._tell_other_rules(self._previous, question)
             if leftover:
                 self._refuse_other_question(leftover.beginning.question, question)
             if self._is_there(leftover, question):
@@ -101,6 +103,21 @@ class ExportRun:
 
         runtime, path = self._session.runtime, self._wanted.sign_key.expanduser()
         return find_signing_key(path, runtime.environ, lambda: ask_passphrase(runtime, path))
+
+    def _refuse_chain_to_itself(self) -> None:
+        chain, folder = self._wanted.chain, self._wanted.folder
+        if chain and chain.resolve() == folder.resolve():
+            raise UsageError(
+                f"--chain {chain} is the folder that -o names: the export would replace the one it goes on from",
+                "each export of a chain has a folder of its own",
+            )
+
+    def _tell_other_rules(self, previous: PreviousExport, question: Question) -> None:
+        if previous.has_other_rules(question):
+            self._session.notice(
+                f"the redaction profile {question.profile} has other rules than in {self._wanted.chain}; "
+                "both manifests tell theirs by a hash"
+            )
 
     def _leftover(self) -> Checkpoint | None:
         """Return what a run before has kept and this one goes on with; raises UsageError where it has to be said."""

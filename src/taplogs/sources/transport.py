@@ -181,6 +181,9 @@ class _LimitedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         limit = self._deadline.within(timeout)
         stream = self._backend.connect_tcp(host, port, limit, local_address, socket_options)
+        if self._deadline.ended.is_set():  # the pool is closed, or about to be: nobody else would close this one
+            stream.close()
+            raise httpcore.ConnectError("nobody waits for the answer any more")
         return _LimitedStream(stream, self._deadline)
 
 
