@@ -126,6 +126,7 @@ SETTINGS = {
         Setting("redact", _text, "what is hidden from readers: none, secrets, personal, or a TOML file", "secrets"),
         Setting("export_redact", _text, "what is hidden in exports: as for redact", "personal"),
         Setting("pseudonym_key_file", _text, "a file that holds the key of pseudonyms"),
+        Setting("archive", _text, "the folder of the archive; the platform's place for it without one"),
         Setting("endpoint_templates", _templates, "your own endpoint templates, before the built-in ones", ()),
     )
 }

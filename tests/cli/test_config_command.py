@@ -46,6 +46,7 @@ def test_every_value_knows_its_origin(taplogs: Command) -> None:
         "redact": ("secrets", "default"),
         "export_redact": ("personal", "default"),
         "pseudonym_key_file": (None, "default"),
+        "archive": (None, "default"),
         "endpoint_templates": ([], "default"),
     }
 
