@@ -11,6 +11,7 @@ from shutil import rmtree
 from taplogs.audit.checkpoint import CHECKPOINT
 from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, RECORDS, SIGNATURE, TABLE
 from taplogs.errors import TaplogsError, UsageError
+from taplogs.file_lock import locked
 from taplogs.whole_file import sync_folder
 
 PARTIAL = ".partial"
@@ -103,17 +104,7 @@ class ExportFolder:
 
 def _locked(path: Path) -> int:
     """Return the descriptor of a lock file that this process alone has locked; closing it lets others in."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such locks; two writers at once are not kept apart there
-        return descriptor
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_current = os.path.samestat(os.fstat(descriptor), path.stat())  # the one before us removes it at its end
-    except OSError:
-        is_current = False
-    if is_current:
-        return descriptor
-    os.close(descriptor)
-    raise TaplogsError(f"another export is writing to {path.parent.parent}", "wait until it has ended")
+    descriptor = locked(path)
+    if descriptor is None:
+        raise TaplogsError(f"another export is writing to {path.parent.parent}", "wait until it has ended")
+    return descriptor
