@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from taplogs.core.apikey import mask_keys
 from taplogs.core.entry import LogEntry, encode_entries
 from taplogs.output.json_text import compact
+
+if TYPE_CHECKING:
+    from taplogs.core.redact import Redactor
 
 
 def canonical_json(document: object) -> bytes:
@@ -23,6 +28,11 @@ def canonical_json(document: object) -> bytes:
 def well_formed(text: str) -> str:
     """Return `text` with each lone surrogate, which neither UTF-8 nor a manifest can hold, as its escape `\\ud800`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def manifest_text(text: str, redactor: Redactor) -> str:
+    """Return a text that strangers may have written as a manifest may hold it: redacted, no API key in it."""
+    return well_formed(redactor.text(mask_keys(text)))
 
 
 def record_lines(entries: Sequence[LogEntry]) -> list[bytes]:

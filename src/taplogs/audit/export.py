@@ -8,6 +8,7 @@ from operator import attrgetter
 from msgspec import Struct
 from msgspec.structs import replace
 
+from taplogs.audit.canonical import manifest_text
 from taplogs.audit.checkpoint import Beginning, Checkpoint, Progress
 from taplogs.audit.export_folder import ExportFolder
 from taplogs.audit.manifest import RECORDS, Gap, Key
@@ -118,9 +119,10 @@ class Export:
             pass
 
     def gap(self, reason: str) -> Gap:
-        """Return what of the period is missing where the run ends here."""
+        """Return what of the period is missing where the run ends here; `reason` may repeat what a backend wrote."""
         beginning, last = self.beginning, self.progress.last
-        return Gap(last.timestamp if last else beginning.requested_since, beginning.effective_until, reason)
+        since = last.timestamp if last else beginning.requested_since
+        return Gap(since, beginning.effective_until, manifest_text(reason, self._redactor))
 
     def _pages(self, batches: Batches) -> Batches:
         for batch in batches:

@@ -7,12 +7,11 @@ from datetime import datetime, tzinfo
 from hashlib import sha256
 from uuid import UUID
 
-from taplogs.audit.canonical import well_formed
+from taplogs.audit.canonical import manifest_text
 from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Beginning, Question
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
-from taplogs.core.apikey import mask_keys
 from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window, is_relative
@@ -40,7 +39,7 @@ class Asked:
         return Question(
             source=DEMO if session.is_demo else session.address.base_url,
             environment=None if session.is_demo else session.credential.key.environment,
-            filters={item.option: well_formed(redactor.text(mask_keys(str(item)))) for item in query.filters},
+            filters={item.option: manifest_text(str(item), redactor) for item in query.filters},
             filters_sha256=sha256(json.dumps([texts, templates]).encode("ascii")).hexdigest(),
             since=filters.since if is_relative(filters.since) else self._window.since_text or None,
             until=filters.until if is_relative(filters.until) else self._window.until_text or None,
