@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
@@ -15,6 +15,7 @@ from msgspec import Raw
 from taplogs.core.entry import NULL, LogEntry, has_payload
 from taplogs.core.query import LogQuery
 from taplogs.errors import ConfigurationError, EntryNotFound
+from taplogs.sources.protocol import Kept
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
 
@@ -48,6 +49,8 @@ CREATE TABLE entries (
 CREATE INDEX entries_by_time ON entries (timestamp, id, status_code, method);
 """
 
+_ORIGINS = "CREATE TABLE IF NOT EXISTS origins (name TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID"
+
 _BATCH = 500
 
 _FULL = ", ".join(LogEntry.__struct_fields__)
@@ -70,13 +73,15 @@ class UnstorableEntry(ValueError):
 class SqliteStore:
     """A LogSource over one SQLite file, which entries can be added to; threads and processes may share it."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Open the store, creating it where there is none.
+    def __init__(
+        self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), read_only: bool = False
+    ) -> None:
+        """Open the store, creating it where there is none, unless it is only to be read.
 
         Raises ConfigurationError where the file is something else or of a newer taplogs, TaplogsError where it
         cannot be opened.
         """
-        self.database = SqliteDatabase(path)
+        self.database = SqliteDatabase(path, read_only=read_only)
         self._clock = clock
         try:
             self._prepare()
@@ -165,6 +170,58 @@ class SqliteStore:
         with self.database.transaction() as connection:
             return connection.execute(statement, (keep,)).rowcount
 
+    def oldest(self) -> str | None:
+        """Return the timestamp of the oldest entry, None in an empty store."""
+        with self.database.connection() as connection:
+            row = connection.execute("SELECT min(timestamp) FROM entries").fetchone()
+        return None if row[0] is None else str(row[0])
+
+    def keep(self, entries: Sequence[LogEntry], *, origin: str, state: bytes, late_before: str = "") -> Kept:
+        """Store those entries whose id is not here yet, and the state of an origin, all of it or nothing.
+
+        Raises UnstorableEntry.
+        """
+        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - our own columns
+        new = late = 0
+        try:
+            with self.database.transaction() as connection:
+                for entry in entries:
+                    if connection.execute(statement, _row(entry)).rowcount > 0:
+                        new += 1
+                        late += entry.timestamp < late_before
+                _set_states(connection, {origin: state})
+        except UnicodeEncodeError:
+            raise UnstorableEntry("a lone surrogate, which SQLite cannot hold") from None
+        except OverflowError:
+            raise UnstorableEntry("an integer beyond 64 bits, which SQLite cannot hold") from None
+        return Kept(new, late)
+
+    def states(self) -> Mapping[str, bytes]:
+        """Return the state of each origin."""
+        with self.database.connection() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'origins'").fetchone():
+                return {}
+            return dict(connection.execute("SELECT name, state FROM origins").fetchall())
+
+    def remove_before(self, timestamp: str, states: Mapping[str, bytes]) -> int:
+        """Remove the entries earlier than a canonical timestamp, and store states; return how many were removed."""
+        with self.database.transaction() as connection:
+            _set_states(connection, states)
+            return connection.execute("DELETE FROM entries WHERE timestamp < ?", (timestamp,)).rowcount
+
+    def vacuum(self) -> None:
+        """Give the space of removed entries back to the file system."""
+        with self.database.connection() as connection:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def faults(self) -> Iterator[str]:
+        """Yield what is wrong with the store, each in a sentence; nothing in a sound one."""
+        with self.database.snapshot() as connection:
+            for (message,) in connection.execute("PRAGMA integrity_check").fetchall():
+                if message != "ok":
+                    yield message
+
     def close(self) -> None:
         """Release the connections to the file."""
         self.database.close()
@@ -191,6 +248,8 @@ class SqliteStore:
     def _prepare(self) -> None:
         with self.database.connection() as connection:
             ready = self._is_ready(connection)
+        if not ready and self.database.read_only:
+            raise ConfigurationError(f"{self.database.path} holds no entries", "name a store of taplogs")
         if not ready:
             self.database.enter_wal_mode()
             with self.database.transaction() as connection:
@@ -221,6 +280,11 @@ def _create(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _set_states(connection: sqlite3.Connection, states: Mapping[str, bytes]) -> None:
+    connection.execute(_ORIGINS)
+    connection.executemany("INSERT OR REPLACE INTO origins VALUES (?, ?)", states.items())
 
 
 def _columns(query: LogQuery, chosen: Selection) -> str:

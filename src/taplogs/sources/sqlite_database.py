@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taplogs.errors import ConfigurationError, TaplogsError
@@ -27,9 +28,10 @@ class SqliteDatabase:
     whatever the same thread writes meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Nothing is opened yet; the first operation creates the file where there is none."""
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        """Nothing is opened yet; the first operation creates the file where there is none, unless it only reads."""
         self.path = path
+        self.read_only = read_only
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
@@ -99,13 +101,24 @@ class SqliteDatabase:
         connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._address(), uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error:
             connection.close()
             raise
         return connection
+
+    def _address(self) -> str:
+        """Return the file as a URI (sqlite.org/uri.html); one that is not there is made for nobody else to read."""
+        path = self.path.absolute()
+        if self.read_only:
+            return f"{path.as_uri()}?mode=ro"
+        with suppress(OSError):  # SQLite says itself what is wrong with a file
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        return f"{path.as_uri()}?mode=rw"
 
     def _fault(self, error: sqlite3.Error) -> TaplogsError:
         if _name(error) == "SQLITE_NOTADB":
