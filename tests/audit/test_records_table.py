@@ -18,7 +18,8 @@ from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
 from taplogs.core.decoding import decode_lines
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry, has_payload
-from taplogs.output.spreadsheet import CsvRows, unguard
+from taplogs.core.formula_guard import unguard
+from taplogs.output.spreadsheet import CsvRows
 
 DATA = Path(__file__).parent.parent / "data"
 SPECTRUM = sorted((DATA / "csv-spectrum" / "csvs").iterdir())

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from command import assert_harmless
+from taplogs.core.formula_guard import unguard
 from taplogs.errors import UsageError
 from taplogs.output.records import Record, report_format, write_records
-from taplogs.output.spreadsheet import unguard
 from taplogs.output.terminal import Output, Screen
 
 PIPE = Screen(is_terminal=False, width=None, color=False, unicode=True)

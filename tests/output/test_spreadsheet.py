@@ -15,7 +15,8 @@ from command import Command
 from serving import Backend, log_entry, payload
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.output.spreadsheet import CsvRows, csv_header, guard, unguard
+from taplogs.core.formula_guard import guard, unguard
+from taplogs.output.spreadsheet import CsvRows, csv_header
 
 STARTS = "=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20"
 FORMULA_LIKE = st.builds(str.__add__, st.sampled_from(["", *STARTS]), st.text(st.characters(codec="utf-8")))

@@ -17,33 +17,16 @@ from msgspec import Raw
 
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
+from taplogs.core.formula_guard import FORMULA, STARTS, guard
 from taplogs.output.json_text import compact
 from taplogs.output.table import DERIVED
 
-_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20'\0\ufeff"
-_FORMULA = re.compile(r"[\s\0\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n'\0]")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(LogEntry)}
 
 _Cells = Callable[[list[Any]], list[str]]
-
-
-def guard(text: str) -> str:
-    """Return a cell of foreign text with `'` before it where a spreadsheet would run it or take the `'` away.
-
-    The characters are those of OWASP's page on CSV injection and of its ASVS 5.0, requirement 1.2.10: `= + - @`, tab,
-    CR, LF and NUL, and the full-width forms that some spreadsheets read as their ASCII twins. White space before a
-    formula hides it only until an import trims its cells, as several can. A leading `'` is guarded so that the guard
-    can be taken off again without loss.
-    """
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unguard(text: str) -> str:
-    """Return what `guard` was given."""
-    return text[1:] if text[:1] == "'" else text
 
 
 def csv_header(members: Sequence[str], *, byte_order_mark: bool = False) -> bytes:
@@ -107,7 +90,7 @@ class CsvRows:
         if _all_plain(texts):
             return texts
         distinct = set(texts)
-        formulas = set(filter(_FORMULA.match, distinct)) if self._guarded else set()
+        formulas = set(filter(FORMULA.match, distinct)) if self._guarded else set()
         self.guarded_cells += sum(map(formulas.__contains__, texts))
         cells = {text: _quoted(f"'{text}" if text in formulas else text) for text in distinct}
         return [cells[text] for text in texts]
@@ -122,7 +105,7 @@ def _all_plain(texts: list[str]) -> bool:
         or "\r" in together
         or together.count("\n") >= len(texts)
         or list(map(str.strip, texts)) != texts
-        or list(map(str.lstrip, texts, repeat(_STARTS))) != texts
+        or list(map(str.lstrip, texts, repeat(STARTS))) != texts
     )
 
 
