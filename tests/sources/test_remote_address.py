@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from faulty_server import KEY, FaultyServer, Told
 from taplogs.core.apikey import ApiKey
-from taplogs.errors import AuthenticationError, ConfigurationError, UsageError
+from taplogs.errors import AuthenticationError, ConfigurationError
 from taplogs.sources.address import BackendAddress, is_host, is_loopback
-from taplogs.sources.locate import Reach, Surroundings, address_of, open_backend
+from taplogs.sources.locate import Reach, Surroundings, open_backend
 
 LIVE = "https://partner-api.taptalent.io/v1"
 SANDBOX = "https://sandbox.partner-api.taptalent.io/v1"
@@ -166,17 +166,6 @@ def test_a_logs_path_is_refused(path: str) -> None:
 
 def test_a_logs_path_of_ones_own_is_taken() -> None:
     assert BackendAddress(LIVE, "/audit/v2/").logs_url == f"{LIVE}/audit/v2"
-
-
-def test_a_source_is_the_profiles_base_url_unless_a_url_is_named() -> None:
-    assert address_of(None, LIVE, "/logs").logs_url == f"{LIVE}/logs"
-    assert address_of("https://a.example/v1", LIVE, "/logs").logs_url == "https://a.example/v1/logs"
-
-
-@pytest.mark.parametrize("source", ["archive.db", "ftp://a", "", "//a.example"])
-def test_a_source_that_is_nothing_known_is_refused(source: str) -> None:
-    with pytest.raises(UsageError, match="is not understood"):
-        address_of(source, LIVE, "/logs")
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def status(
     rows = {
         "profile": session.settings.profile,
         "backend": address.base_url,
-        "backendOrigin": "flag --source" if source.named else base_url.origin,
+        "backendOrigin": "flag --source" if source.place else base_url.origin,
         "key": credential.key.masked,
         "keyOrigin": credential.origin,
         "environment": credential.key.environment,
@@ -104,8 +104,10 @@ def status(
 
 
 def _backend(session: Session) -> Any:
-    if session.is_demo:
-        raise UsageError("the demo takes no API key", "auth is about real backends: leave --demo out")
+    if session.place and not session.asks_backend:
+        raise UsageError(
+            f"{session.place.text} takes no API key", "auth is about backends: leave --source and --demo out"
+        )
     return session.address
 
 

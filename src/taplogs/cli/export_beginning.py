@@ -10,6 +10,7 @@ from uuid import UUID
 from taplogs.audit.canonical import manifest_text
 from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Beginning, Question
+from taplogs.cli.opening import name_of
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.query import LogQuery
@@ -17,7 +18,6 @@ from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window, is_relative
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.errors import UsageError
-from taplogs.sources.locate import DEMO
 from taplogs.sources.protocol import LogSource
 
 
@@ -37,8 +37,8 @@ class Asked:
         texts = {item.option: item.texts() for item in query.filters}
         templates = list(session.settings.get("endpoint_templates")) if query.endpoint else []
         return Question(
-            source=DEMO if session.is_demo else session.address.base_url,
-            environment=None if session.is_demo else session.credential.key.environment,
+            source=name_of(session),
+            environment=session.credential.key.environment if session.asks_backend else None,
             filters={item.option: manifest_text(str(item), redactor) for item in query.filters},
             filters_sha256=sha256(json.dumps([texts, templates]).encode("ascii")).hexdigest(),
             since=filters.since if is_relative(filters.since) else self._window.since_text or None,

@@ -26,6 +26,7 @@ from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError
 from taplogs.output.records import REPORT_FORMATS, report_format
 from taplogs.output.terminal import Screen
+from taplogs.sources.place import DEMO, Place, place_named
 
 Texts = list[str] | None
 
@@ -218,11 +219,11 @@ class BackendOptions(Struct, frozen=True):
     """Where entries come from, and how it is reached."""
 
     source: Annotated[
-        str | None,
+        Texts,
         Option(
             "--source",
             metavar="SOURCE",
-            help="A logging backend's URL, or demo; the profile's backend without it.",
+            help="A backend's URL, archive, a file, - (stdin), sqlite:PATH, clickhouse://…; the profile's without it.",
             rich_help_panel=SOURCE,
         ),
     ] = None
@@ -265,16 +266,25 @@ class BackendOptions(Struct, frozen=True):
     ] = None
 
     @property
-    def named(self) -> str | None:
+    def place(self) -> Place | None:
         """What the entries' source was named on the command line; raises UsageError for two names at once."""
-        if self.demo and self.source not in (None, "demo"):
+        named = place_named(self.source) if self.source else None
+        if self.demo and named not in (None, DEMO):
             raise UsageError("--demo and --source name two sources", "give one of them")
-        return "demo" if self.demo else self.source
+        return DEMO if self.demo else named
 
 
 class SourceOptions(BackendOptions, frozen=True):
     """Where entries come from, and what of them is hidden: for every command that reads them."""
 
+    strict: Annotated[
+        bool,
+        Option("--strict", help="Of files: a line that is no entry ends the run.", rich_help_panel=SOURCE),
+    ] = False
+    no_verify: Annotated[
+        bool,
+        Option("--no-verify", help="Of an export's folder: read it unverified.", rich_help_panel=SOURCE),
+    ] = False
     redact: Annotated[
         str | None,
         Option(

@@ -8,18 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from taplogs.cli.options import BackendOptions, DisplayOptions, FilterOptions, settings_flags
+from taplogs.cli.options import BackendOptions, DisplayOptions, FilterOptions, SourceOptions, settings_flags
 from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.query import LogQuery
-from taplogs.errors import ConfigurationError, EmptyResult
+from taplogs.errors import ConfigurationError, EmptyResult, UsageError
 from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
 from taplogs.sources.address import BackendAddress
-from taplogs.sources.locate import DEMO, Reach, Surroundings, address_of, open_backend, open_demo
+from taplogs.sources.locate import Reach, Surroundings
+from taplogs.sources.place import Kind, Place
 from taplogs.zone import in_zone, time_zone
 
 if TYPE_CHECKING:
@@ -100,15 +99,46 @@ class Session:
 
     @cached_property
     def address(self) -> BackendAddress:
-        """The logging backend of this run."""
-        base_url = self.settings.get("base_url")
-        if base_url is None and self._source.named is None:
+        """The logging backend of this run, or the one that the archive is of; raises UsageError where there is none."""
+        place, base_url = self.place, self.settings.get("base_url")
+        if place and place.kind is Kind.BACKEND:
+            base_url = place.text
+        elif place and place.kind is not Kind.ARCHIVE:
+            raise UsageError(f"{place.text} is no backend", "leave --source out, or give a backend's URL")
+        if base_url is None:
             profile = self.settings.profile
             raise ConfigurationError(
                 f"the profile {profile!r} names no backend",
                 f"'taplogs config set base_url URL --profile {profile}' does, --source URL for one run",
             )
-        return address_of(self._source.named, base_url, self.settings.get("logs_path"))
+        return BackendAddress(base_url, self.settings.get("logs_path"))
+
+    @cached_property
+    def place(self) -> Place | None:
+        """What --source names; None is the profile's backend."""
+        return self._source.place
+
+    @property
+    def asks_backend(self) -> bool:
+        """Whether entries come from a backend that wants an API key."""
+        return self.place is None or self.place.kind is Kind.BACKEND
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether a line of a file that is no entry ends the run."""
+        return isinstance(self._source, SourceOptions) and self._source.strict
+
+    @property
+    def verifies(self) -> bool:
+        """Whether an export's folder is verified before it is read."""
+        return not (isinstance(self._source, SourceOptions) and self._source.no_verify)
+
+    @property
+    def archive_path(self) -> Path:
+        """The store of the archive that holds the entries of this profile and its backend."""
+        from taplogs.archive.place import archive_path
+
+        return archive_path(self.settings.get("archive"), self.settings.profile, self.address)
 
     @cached_property
     def stored_keys(self) -> StoredFile:
@@ -180,16 +210,13 @@ class Session:
     @contextmanager
     def unredacted_source(self, *, follow_until: End | None = None) -> Iterator[LogSource]:
         """Give the source of entries as they were sent, and close it: for those who redact them themselves."""
-        source = self._open_source(follow_until)
+        from taplogs.cli.opening import open_source
+
+        source = open_source(self, follow_until)
         try:
             yield source
         finally:
             source.close()
-
-    @property
-    def is_demo(self) -> bool:
-        """Whether the entries are the demo's."""
-        return self._source.named == DEMO
 
     @property
     def surroundings(self) -> Surroundings:
@@ -201,17 +228,6 @@ class Session:
         """How the backend is reached."""
         get = self.settings.get
         return Reach(get("ca_file"), get("parallel"), get("timeout"), get("max_wait"))
-
-    def _open_source(self, end: End | None) -> LogSource:
-        surroundings = replace(self.surroundings, sleep=end.wait, left=end.left) if end else self.surroundings
-        if not self.is_demo:
-            # What is followed is read in order: of a window whose end lies far ahead, all slices but one are empty.
-            reach = replace(self.reach, persistent=True, parallel=1) if end else self.reach
-            return open_backend(self.address, self.credential.key, reach, surroundings)
-        from platformdirs import user_cache_path
-
-        folder = self.runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False)
-        return open_demo(Path(folder), surroundings, goes_on=end is not None)
 
     def resolve(self, query: LogQuery, filters: FilterOptions, source: LogSource) -> LogQuery:
         """Return `query` over the window of `filters`, resolved by the source's clock and told to a person."""

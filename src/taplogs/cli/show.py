@@ -90,7 +90,7 @@ def _write(entries: list[LogEntry], form: str, session: Session, *, full: bool) 
     from taplogs.output import documents
 
     if form == "curl":
-        origins = () if session.is_demo else (session.address.origin,)
+        origins = (session.address.origin,) if session.asks_backend else ()
         documents.write_curl(entries, session.output, lambda url: may_take_key(url, origins))
         if hidden := sum(session.redactor.counts.values()):
             session.notice(f"{counted(hidden, 'value')} hidden; --redact none has the request as it was sent")

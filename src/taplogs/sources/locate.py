@@ -1,4 +1,4 @@
-"""What `--source` names -> a LogSource."""
+"""Backends and the demo -> a LogSource over HTTP."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from taplogs import __version__
 from taplogs.core.apikey import ApiKey
-from taplogs.errors import TaplogsError, UsageError
+from taplogs.errors import TaplogsError
 from taplogs.sources.address import BackendAddress
 from taplogs.sources.protocol import LogSource, SourceEvents
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.transport import Deadline
-
-DEMO = "demo"
-ACCEPTED = "accepted: the URL of a logging backend, such as https://logs.example.com/v1, or demo"
 
 
 class Surroundings(Struct, frozen=True):
@@ -52,15 +49,6 @@ class Reach(Struct, frozen=True):
     timeout: float = 60.0
     max_wait: float = 60.0
     persistent: bool = False
-
-
-def address_of(source: str | None, base_url: str, logs_path: str) -> BackendAddress:
-    """Return the backend that `source` names, or the one at `base_url`; raises UsageError."""
-    if source is None:
-        return BackendAddress(base_url, logs_path)
-    if source.startswith(("http://", "https://")):
-        return BackendAddress(source, logs_path)
-    raise UsageError(f"--source {source!r} is not understood", ACCEPTED)
 
 
 def open_backend(address: BackendAddress, key: ApiKey, reach: Reach, surroundings: Surroundings) -> LogSource:

@@ -1,0 +1,142 @@
+"""The place that a session reads from, opened: a backend, the demo, the archive, a store, or files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec.structs import replace
+
+from taplogs.errors import ConfigurationError, UsageError, VerificationFailed
+from taplogs.sources.locate import open_backend, open_demo
+from taplogs.sources.place import Kind, Place
+
+if TYPE_CHECKING:
+    from taplogs.cli.ending import End
+    from taplogs.cli.session import Session
+    from taplogs.sources.protocol import EntryStore, LogSource
+
+
+def open_source(session: Session, end: End | None) -> LogSource:
+    """Return what the session reads from; `end` is when following it ends, None where it is not followed."""
+    place = session.place
+    return _OPENERS[place.kind](session, place, end) if place else _open_backend(session, place, end)
+
+
+def open_store(session: Session, place: Place) -> EntryStore:
+    """Return what entries are kept in, made where there is none; raises UsageError for what is no store."""
+    if place.kind is Kind.CLICKHOUSE:
+        return _clickhouse(session, place)
+    if place.kind is not Kind.SQLITE:
+        raise UsageError(f"{place.text} is nothing that entries are kept in", "accepted: sqlite:PATH, clickhouse://…")
+    from taplogs.sources.sqlite import SqliteStore
+
+    return SqliteStore(Path(place.path).expanduser(), clock=session.runtime.clock)
+
+
+def name_of(session: Session) -> str:
+    """Return what an export's manifest calls the place that its entries come from: nothing of it is secret."""
+    place = session.place
+    if place is None or place.kind is Kind.BACKEND:
+        return session.address.base_url
+    if place.kind is Kind.ARCHIVE:
+        return f"archive of {session.address.base_url}"
+    return re.sub(r"//[^/@]*@", "//", place.text)
+
+
+def _open_backend(session: Session, _place: Place | None, end: End | None) -> LogSource:
+    # What is followed is read in order: of a window whose end lies far ahead, all slices but one are empty.
+    reach = replace(session.reach, persistent=True, parallel=1) if end else session.reach
+    surroundings = replace(session.surroundings, sleep=end.wait, left=end.left) if end else session.surroundings
+    return open_backend(session.address, session.credential.key, reach, surroundings)
+
+
+def _open_demo(session: Session, _place: Place, end: End | None) -> LogSource:
+    surroundings = replace(session.surroundings, sleep=end.wait, left=end.left) if end else session.surroundings
+    return open_demo(_cache_folder(session), surroundings, goes_on=end is not None)
+
+
+def _open_archive(session: Session, _place: Place, _end: End | None) -> LogSource:
+    path = session.archive_path
+    if not path.exists():
+        raise ConfigurationError(
+            f"there is no archive of the profile {session.settings.profile!r} yet: {path}", "'taplogs sync' makes it"
+        )
+    return _stored(session, path)
+
+
+def _open_sqlite(session: Session, place: Place, _end: End | None) -> LogSource:
+    path = Path(place.path).expanduser()
+    if not path.exists():
+        raise UsageError(f"there is no store {path}", "'taplogs sync --to sqlite:PATH' makes one")
+    return _stored(session, path)
+
+
+def _stored(session: Session, path: Path) -> LogSource:
+    from taplogs.sources.sqlite import SqliteStore
+
+    return SqliteStore(path, clock=session.runtime.clock, read_only=True)
+
+
+def _open_clickhouse(session: Session, place: Place, _end: End | None) -> LogSource:
+    return _clickhouse(session, place)
+
+
+def _clickhouse(session: Session, place: Place) -> EntryStore:
+    from taplogs.clickhouse_password import find_password
+    from taplogs.sources.clickhouse import ClickHouseStore
+    from taplogs.sources.clickhouse_address import ClickHouseAddress
+
+    address = ClickHouseAddress.parse(place.text)
+    return ClickHouseStore(address, find_password(session.runtime.environ, address), clock=session.runtime.clock)
+
+
+def _open_files(session: Session, place: Place, _end: End | None) -> LogSource:
+    from taplogs.sources.file_source import open_files
+
+    return open_files(
+        place.texts,
+        stdin=_standard_input(session),
+        strict=session.is_strict,
+        verify=_verify if session.verifies else None,
+        spool_folder=lambda: _cache_folder(session),
+        events=session,
+        clock=session.runtime.clock,
+    )
+
+
+def _standard_input(session: Session) -> BinaryIO | None:
+    stream = session.runtime.stdin
+    return stream.buffer if stream is not None else None
+
+
+def _verify(folder: Path) -> None:
+    """Raise VerificationFailed where anything is found of the export in a folder."""
+    from taplogs.audit.export_check import check_export
+    from taplogs.audit.segment_processes import processors
+
+    findings = check_export(folder, None, processors()).findings
+    if findings:
+        more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+        raise VerificationFailed(
+            f"{folder}: {findings[0].where}: {findings[0].message}{more}",
+            f"'taplogs verify {folder}' names every finding, --no-verify reads it all the same",
+        )
+
+
+def _cache_folder(session: Session) -> Path:
+    from platformdirs import user_cache_path
+
+    return Path(session.runtime.environ.get("TAPLOGS_CACHE_DIR") or user_cache_path("taplogs", appauthor=False))
+
+
+_OPENERS: dict[Kind, Callable[[Session, Place, End | None], LogSource]] = {
+    Kind.BACKEND: _open_backend,
+    Kind.DEMO: _open_demo,
+    Kind.ARCHIVE: _open_archive,
+    Kind.SQLITE: _open_sqlite,
+    Kind.CLICKHOUSE: _open_clickhouse,
+    Kind.FILES: _open_files,
+}
