@@ -16,7 +16,7 @@ import rfc8785
 from command import Command
 from exported import PSEUDONYM_KEY, Exported
 from faulty_server import FaultyServer, page, reply
-from serving import Backend, log_entry
+from serving import Backend, log_entry, running_backend
 from taplogs.audit.keys import generate
 from taplogs.audit.passphrase_cost import Cost
 
@@ -226,3 +226,23 @@ def test_a_passphrase_is_asked_for_before_anything_is_sent(export: Command) -> N
     assert (wrong.code, "the passphrase does not open" in wrong.err) == (2, True)
     found = made(export.with_env(TAPLOGS_SIGN_PASSPHRASE="correct horse"), "1", *words[:2])
     assert (found.folder / "manifest.json.minisig").exists()
+
+
+# Nights without an entry
+
+
+def test_a_chain_does_not_change_its_company_through_an_export_without_entries(
+    taplogs: Command, tmp_path: Path
+) -> None:
+    nights = [("1", "ours", 1, "2026-11-01T00:01:00"), ("2", "", 0, "2026-11-01T00:02:00"), ("3", "theirs", 150, None)]
+    with running_backend(tmp_path / "logs.db") as backend:
+        command = taplogs.at(backend)
+        for before, (folder, company, number, until) in zip([None, "1", "2"], nights, strict=True):
+            if company:
+                backend.store.add([log_entry(number, company_id=company)])
+            chain = ("--chain", before) if before else ()
+            run = command.run("export", "-o", folder, *PLAIN, *chain, *(("--until", until) if until else ()))
+    assert Exported(taplogs.folder / "2").manifest["source"]["companyId"] == "ours"
+    assert taplogs.run("verify", "1", "2", "--chain").code == 0
+    assert run.code == 2
+    assert "are not all of the company 'ours'" in run.err

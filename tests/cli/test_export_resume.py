@@ -225,7 +225,8 @@ def test_another_question_is_refused_and_what_differs_is_said(
 ) -> None:
     ended_early(export, *PLAIN)
     partial = export.folder / "out" / ".partial"
-    run = export.run("export", "-o", "out", "--resume", "--source", _source(partial), *options)
+    source = () if "--source" in options else ("--source", _source(partial))
+    run = export.run("export", "-o", "out", "--resume", *source, *options)
     assert run.code == 2
     assert f"out cannot be gone on with: {words}" in run.err
     assert (partial / "checkpoint.json").exists()

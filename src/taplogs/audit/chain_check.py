@@ -9,6 +9,7 @@ from itertools import pairwise
 from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
 from taplogs.audit.manifest import MANIFEST, TABLE, Manifest
+from taplogs.audit.terms import terms_of
 from taplogs.core.timespan import Window
 
 CHAIN = "chain"
@@ -60,14 +61,11 @@ def _link_findings(place: str, before: ExportCheck, earlier: Manifest, later: Ma
         yield Finding("chain_link", place, f"what it says of {before.path} is not so")
     if later.period.requested_since != earlier.period.effective_until:
         yield Finding("chain_gap", place, f"it does not begin where {before.path} ends")
-    for name, was, now in (
-        ("source", earlier.source.base_url, later.source.base_url),
-        ("company", earlier.source.company_id, later.source.company_id),
-        ("filters", earlier.query.filters, later.query.filters),
-        ("redaction profile", earlier.redaction.profile, later.redaction.profile),
-    ):
-        if was != now and not (name == "company" and None in (was, now)):
-            yield Finding("chain_question", place, f"its {name} differs from that of {before.path}")
+    names = [name for name, _, _ in terms_of(earlier).differences(terms_of(later))]
+    if earlier.source.company_id not in (None, later.source.company_id):
+        names.append("company")
+    for name in names:
+        yield Finding("chain_question", place, f"its {name} differs from that of {before.path}")
 
 
 def head_findings(heads: Iterable[str], expected: str) -> Iterator[Finding]:
@@ -84,8 +82,10 @@ def period_findings(checks: Sequence[ExportCheck], expected: Window) -> Iterator
     """Yield the parts of a window with two bounds that exports together do not cover."""
     reached, end = expected.since_text, expected.until_text
     manifests = [check.manifest for check in checks if check.manifest]
-    if any((one.source.base_url, one.query) != (manifests[0].source.base_url, manifests[0].query) for one in manifests):
-        yield Finding("period", CHAIN, "the exports have different sources or filters, and cover no time together")
+    companies = {one.source.company_id for one in manifests} - {None}
+    if len(companies) > 1 or any(_asked(one) != _asked(manifests[0]) for one in manifests):
+        what = "companies" if len(companies) > 1 else "sources or filters"
+        yield Finding("period", CHAIN, f"the exports have different {what}, and cover no time together")
     periods = sorted((manifest.period for manifest in manifests), key=lambda p: p.requested_since or "")
     for period in periods:
         since = period.requested_since or ""
@@ -94,6 +94,10 @@ def period_findings(checks: Sequence[ExportCheck], expected: Window) -> Iterator
         reached = max(reached, period.effective_until)
     if reached < end:
         yield Finding("period", CHAIN, f"nothing covers the time from {reached} until {end}")
+
+
+def _asked(manifest: Manifest) -> tuple[object, ...]:
+    return manifest.source.base_url, manifest.source.environment, manifest.query
 
 
 def requirement_findings(

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from taplogs import __version__
 from taplogs.audit.canonical import well_formed
+from taplogs.audit.chain import PreviousExport
 from taplogs.audit.export import Export
 from taplogs.audit.manifest import (
     INTERVAL,
@@ -29,7 +30,6 @@ from taplogs.audit.manifest import (
     Manifest,
     Merkle,
     Period,
-    Previous,
     Query,
     Redaction,
     Source,
@@ -70,7 +70,7 @@ class Finisher:
         *,
         form: TableForm | None,
         key_id: str | None,
-        previous: Previous | None,
+        previous: PreviousExport | None,
         sign: Sign | None,
     ) -> None:
         """Take the rest of what the manifest says.
@@ -120,10 +120,12 @@ class Finisher:
         question = beginning.question
         progress = self._export.progress
         companies = {company and well_formed(company) for company in progress.companies}
+        if not companies and previous:  # the next export of the chain is still held to it
+            companies = {previous.company}
         return Manifest(
             schema=SCHEMA,
             export_id=beginning.export_id,
-            sequence=previous.sequence + 1 if previous else 1,
+            sequence=previous.link.sequence + 1 if previous else 1,
             tool=_tool(),
             source=Source(
                 question.source, question.environment, self._key_id, companies.pop() if len(companies) == 1 else None
@@ -150,7 +152,7 @@ class Finisher:
             csv=table,
             files=files,
             merkle=Merkle(MERKLE_ALGORITHM, files[0].rows, self._export.records.root),
-            previous=previous,
+            previous=previous.link if previous else None,
         )
 
     def _completeness(self, ending: Ending, rows: int) -> Completeness:

@@ -38,7 +38,10 @@ class Tool(_Part, frozen=True):
 
 
 class Source(_Part, frozen=True):
-    """Where the entries came from; `key_id` is the masked API key, `company_id` the one company of all entries."""
+    """Where the entries came from.
+
+    `key_id` is the masked API key, `company_id` the one company of all entries; of none, that of the chain so far.
+    """
 
     base_url: str
     environment: str | None

@@ -12,6 +12,7 @@ from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Checkpoint, Question, read_checkpoint
 from taplogs.audit.export import Export
 from taplogs.audit.export_folder import ExportFolder
+from taplogs.audit.finished_export import FinishedExport, Verify
 from taplogs.audit.finishing import Ending, Finished, Finisher, missing
 from taplogs.audit.records_table import TableForm
 from taplogs.cli.ending import Interruption
@@ -22,7 +23,7 @@ from taplogs.cli.session import Session
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.redact import Redactor
 from taplogs.core.timestamp import format_timestamp
-from taplogs.errors import IncompleteExport, TaplogsError, UsageError
+from taplogs.errors import IncompleteExport, TaplogsError, UsageError, VerificationFailed
 from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
 
@@ -65,8 +66,7 @@ class ExportRun:
         self._refuse_chain_to_itself()
         self._signing_key = self._find_signing_key()
         if wanted.chain:
-            verify = self._signing_key.public_key.verify if self._signing_key else None
-            self._previous = PreviousExport(wanted.chain, verify)
+            self._previous = PreviousExport(wanted.chain, self._verify)
         asked = Asked(session, self._filters, self._previous)
         with self._folder.held():
             leftover = self._leftover()
@@ -103,6 +103,11 @@ class ExportRun:
 
         runtime, path = self._session.runtime, self._wanted.sign_key.expanduser()
         return find_signing_key(path, runtime.environ, lambda: ask_passphrase(runtime, path))
+
+    @property
+    def _verify(self) -> Verify | None:
+        """What has to hold for the signature of an export that this one goes on from, or would be."""
+        return self._signing_key.public_key.verify if self._signing_key else None
 
     def _refuse_chain_to_itself(self) -> None:
         chain, folder = self._wanted.chain, self._wanted.folder
@@ -159,12 +164,18 @@ class ExportRun:
             if not self._folder.is_finished(leftover.beginning.export_id):
                 return False
             self._folder.complete_moves()
-            return True
-        if self._wanted.force or not self._folder.is_taken:
+        elif self._wanted.force or not self._folder.is_taken:
             return False
-        if PreviousExport(self._wanted.folder, None).answers(question):
-            return True
-        raise UsageError(f"{self._wanted.folder} holds an export, and not the one that is asked for", _REPLACE)
+        try:
+            export = FinishedExport(self._wanted.folder, self._verify)
+            # What a leftover was asked has been compared; the time of a question that has more answers may have passed.
+            difference = (None if leftover else export.unlike(question)) or export.lacking(self._wanted.form)
+        except VerificationFailed as error:
+            difference = error.message
+        if difference:
+            folder = self._wanted.folder
+            raise UsageError(f"{folder} holds an export, and not the one that is asked for: {difference}", _REPLACE)
+        return True
 
     def _begin(self, export: Export, leftover: Checkpoint | None) -> None:
         if leftover is None:
@@ -218,7 +229,7 @@ class ExportRun:
             session.redactor.method,
             form=self._wanted.form,
             key_id=None if session.is_demo else session.credential.key.masked,
-            previous=self._previous.link if self._previous else None,
+            previous=self._previous,
             sign=key.sign if key else None,
         )
         return finisher.finish(ending, session.receive)
