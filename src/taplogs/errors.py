@@ -13,6 +13,7 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
     ├── BackendError             6  unreachable, failing, or not speaking the contract
     │   └── RateLimited          6  429 after all retries
     ├── IncompleteExport         7  not all of it is there, but what is there is kept and can be gone on with
+    ├── IncompleteSync           7  not all of it was pulled, but what was is kept, and the next run goes on
     └── VerificationFailed       8  evidence that is not what it says it is
 """
 
@@ -113,6 +114,13 @@ class RateLimited(BackendError):
 
 class IncompleteExport(TaplogsError):
     """An export ended before its end; what it has is kept, and it can be gone on with."""
+
+    code = "incomplete"
+    exit_code = ExitCode.INCOMPLETE
+
+
+class IncompleteSync(TaplogsError):
+    """A sync ended before its end; what it pulled is kept, and the next one goes on."""
 
     code = "incomplete"
     exit_code = ExitCode.INCOMPLETE

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
+from taplogs.errors import TaplogsError
+from taplogs.file_lock import locked
 from taplogs.sources.address import BackendAddress
 
 SUFFIX = ".sqlite"
@@ -41,11 +44,23 @@ def archive_paths(folder: str | None) -> list[Path]:
     return sorted(archive_folder(folder).glob(f"*{SUFFIX}"))
 
 
-def make_private(path: Path) -> None:
-    """Have an empty file be where a store is to be, which nobody else can read, and its folder; raises OSError.
-
-    What is there already stays as it is. SQLite gives the files that it makes beside a store the mode of the store.
-    """
+def make_folder(path: Path) -> None:
+    """Have the folder of a store be there; a new one is for nobody else to read. Raises OSError."""
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Have a store for this process alone to write to, in the block; others may read it meanwhile.
+
+    Raises TaplogsError where another process has it, OSError where its folder cannot be written to.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    descriptor = locked(lock)
+    if descriptor is None:
+        raise TaplogsError(f"another taplogs is writing to {path}", "wait until it has ended")
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)

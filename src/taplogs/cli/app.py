@@ -25,6 +25,8 @@ _COMMANDS = {
     "prove": ("taplogs.cli.prove", "Show one record of an export, and prove that it is in it."),
     "redact": ("taplogs.cli.redact", "Show what redaction hides, print its rules, make its key."),
     "keygen": ("taplogs.cli.keygen", "Make a pair of keys that sign exports and verify them."),
+    "sync": ("taplogs.cli.sync", "Pull what is new into the local archive."),
+    "archive": ("taplogs.cli.archive", "Look after the local archive: status, verify, prune, path, vacuum."),
     "auth": ("taplogs.cli.auth", "Store, forget and check the API key."),
     "config": ("taplogs.cli.config", "Read and change settings and profiles."),
     "serve": ("taplogs.cli.serve", "Run the reference logging backend."),

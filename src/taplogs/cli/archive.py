@@ -1,0 +1,272 @@
+"""taplogs archive: the local archive looked at, checked, and rid of what is old; without a key or a network."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from msgspec import Struct
+
+from taplogs.cli.command import build_group
+from taplogs.cli.options import BackendOptions, DisplayOptions
+from taplogs.cli.panels import OUTPUT, SOURCE
+from taplogs.cli.session import Session
+from taplogs.errors import ConfigurationError, TaplogsError, UsageError, VerificationFailed, chosen
+
+if TYPE_CHECKING:
+    from taplogs.archive.upkeep import ArchiveStatus
+    from taplogs.sources.sqlite import SqliteStore
+
+_SUMMARY = "Look after the local archive, which 'taplogs sync' fills."
+_EPILOG = """\b
+The archive is a folder (the setting archive, TAPLOGS_ARCHIVE) with a SQLite store for each profile
+and backend. None of these commands asks a backend; none needs an API key.
+
+\b
+Examples:
+  taplogs archive status --all
+  taplogs archive verify
+  taplogs archive prune --older-than 400d --dry-run
+  taplogs archive prune --older-than 400d --yes && taplogs archive vacuum
+  cp "$(taplogs archive path)" backup.sqlite
+"""
+
+
+class StoreOptions(Struct, frozen=True):
+    """Which store is meant."""
+
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="The backend whose archive is meant, or sqlite:PATH; the profile's without it.",
+            rich_help_panel=SOURCE,
+        ),
+    ] = None
+    demo: Annotated[bool, typer.Option("--demo", help="The archive of the demo.", rich_help_panel=SOURCE)] = False
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            "--profile",
+            "-p",
+            metavar="NAME",
+            help="production, sandbox, or your own (taplogs config list).",
+            rich_help_panel=SOURCE,
+        ),
+    ] = None
+
+    def session(self, context: typer.Context, display: DisplayOptions) -> Session:
+        """Return the session of a command."""
+        named = [self.source] if self.source is not None else None
+        return Session(context.obj, BackendOptions(source=named, demo=self.demo, profile=self.profile), display)
+
+
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FORMAT", help="text or json (text).", rich_help_panel=OUTPUT)
+]
+
+
+def status(
+    context: typer.Context,
+    chosen_store: StoreOptions,
+    display: DisplayOptions,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every store of the archive.", rich_help_panel=SOURCE)
+    ] = False,
+    output: Output = "text",
+) -> None:
+    """Show what the archive holds, since when without a gap, and what is missing."""
+    from taplogs.archive.place import archive_folder, archive_paths
+    from taplogs.archive.upkeep import status_of
+
+    format_name = chosen("--output", output, ("text", "json"))
+    session = chosen_store.session(context, display)
+    folder = session.settings.get("archive")
+    paths = archive_paths(folder) if everything else [_path(session)]
+    found: list[ArchiveStatus] = []
+    failure: TaplogsError | None = None
+    for path in paths:
+        try:
+            with _store(session, path) as store:
+                found.append(status_of(path, store))
+        except TaplogsError as error:
+            if not everything:
+                raise
+            session.notice(f"{path}: {error.message}")
+            failure = error
+    _write(session, format_name, found)
+    if not paths:
+        session.notice(f"there is no archive in {archive_folder(folder)} yet; 'taplogs sync' makes one")
+    if failure:
+        raise failure
+
+
+def verify(context: typer.Context, chosen_store: StoreOptions, display: DisplayOptions) -> None:
+    """Check that the archive is sound: exit 8 where it is not."""
+    from taplogs.archive.upkeep import faults_of
+
+    session = chosen_store.session(context, display)
+    path = _path(session)
+    with _store(session, path) as store:
+        faults = 0
+        for fault in faults_of(store):
+            session.output.write_lines([session.output.screen.clean(fault)])
+            faults += 1
+    session.output.flush()
+    if faults:
+        from taplogs.output.wording import counted
+
+        raise VerificationFailed(
+            f"{path} is not sound: {counted(faults, 'finding')}",
+            "move it away, and 'taplogs sync' makes a new one of what the backend still has",
+        )
+    session.output.write_lines([session.output.screen.clean(f"{path} is sound")])
+    session.output.flush()
+
+
+def prune(
+    context: typer.Context,
+    chosen_store: StoreOptions,
+    display: DisplayOptions,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Before this time: 400d, 13mo, 2025-01-01.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove without asking.")] = False,
+) -> None:
+    """Remove old entries for good: no sync pulls them again."""
+    from taplogs.archive.place import held
+    from taplogs.archive.upkeep import older_than as count_older
+    from taplogs.archive.upkeep import prune as prune_store
+    from taplogs.output.wording import counted
+
+    session = chosen_store.session(context, display)
+    before = _instant(session, older_than)
+    path = _path(session)
+    with _store(session, path) as store:
+        count = count_older(store, before)
+    what = f"{counted(count, 'entry', 'entries')} earlier than {before}"
+    if dry_run or not count:
+        session.notice(f"{path} holds {what}")
+        return
+    if not yes and not _agrees(session, f"remove {what} from {path}, for good?"):
+        session.notice("nothing was removed")
+        return
+    with held(path), _store(session, path, writes=True) as store:
+        removed = prune_store(store, before)
+    session.notice(f"removed {counted(removed, 'entry', 'entries')} earlier than {before} from {path}")
+    session.notice("'taplogs archive vacuum' gives their space back to the disk")
+
+
+def path_(
+    context: typer.Context,
+    chosen_store: StoreOptions,
+    display: DisplayOptions,
+    folder: Annotated[bool, typer.Option("--folder", help="The folder of all stores.", rich_help_panel=SOURCE)] = False,
+) -> None:
+    """Print where the archive is, or would be."""
+    from taplogs.archive.place import archive_folder
+
+    session = chosen_store.session(context, display)
+    place = str(archive_folder(session.settings.get("archive")) if folder else _place(session))
+    session.output.write_lines([session.output.screen.clean(place) if session.output.screen.is_terminal else place])
+    session.output.flush()
+
+
+def vacuum(context: typer.Context, chosen_store: StoreOptions, display: DisplayOptions) -> None:
+    """Give the space of removed entries back to the disk."""
+    from taplogs.archive.place import held
+    from taplogs.archive.upkeep import size_of
+    from taplogs.output.archive_view import size_text
+
+    session = chosen_store.session(context, display)
+    path = _path(session)
+    before = size_of(path)
+    with held(path), _store(session, path, writes=True) as store:
+        store.vacuum()
+    session.notice(f"{path} takes {size_text(size_of(path))}, after {size_text(before)}")
+
+
+def _place(session: Session) -> Path:
+    """Return where the store is that is meant, or would be; raises UsageError for what has none."""
+    from taplogs.archive.place import demo_path
+    from taplogs.sources.place import Kind
+
+    place = session.place
+    if place is None or place.kind in (Kind.BACKEND, Kind.ARCHIVE):
+        return session.archive_path
+    if place.kind is Kind.DEMO:
+        return demo_path(session.settings.get("archive"))
+    if place.kind is Kind.SQLITE:
+        return Path(place.path).expanduser()
+    raise UsageError(f"{place.text} is no archive", "accepted: the URL of a backend, or sqlite:PATH")
+
+
+def _path(session: Session) -> Path:
+    """Return the store that is meant; raises ConfigurationError where there is none."""
+    path = _place(session)
+    if path.exists():
+        return path
+    if session.place and not session.asks_backend:
+        raise ConfigurationError(f"there is no store {path}", "'taplogs sync --to sqlite:PATH' makes one")
+    profile = session.settings.profile
+    raise ConfigurationError(f"there is no archive of the profile {profile!r} yet: {path}", "'taplogs sync' makes it")
+
+
+@contextmanager
+def _store(session: Session, path: Path, *, writes: bool = False) -> "Iterator[SqliteStore]":
+    from taplogs.sources.sqlite import SqliteStore
+
+    with closing(SqliteStore(path, clock=session.runtime.clock, read_only=not writes)) as store:
+        yield store
+
+
+def _instant(session: Session, text: str) -> str:
+    """Return --older-than as a canonical timestamp; raises UsageError for a time that is still to come."""
+    from taplogs.core.timespan import parse_instant
+    from taplogs.core.timestamp import ceil_to_millisecond, format_timestamp
+
+    now = session.runtime.clock()
+    instant = parse_instant(text, now=now, zone=session.zone, option="--older-than")
+    if instant >= now:
+        raise UsageError(f"--older-than {text} is not past", "it would remove everything; such as 400d, or 2025-01-01")
+    return format_timestamp(ceil_to_millisecond(instant))
+
+
+def _agrees(session: Session, question: str) -> bool:
+    """Ask a person; raises UsageError where nobody is there."""
+    stdin = session.runtime.stdin
+    if stdin is None or not stdin.isatty() or session.messages is None:
+        raise UsageError(
+            "nobody can be asked whether entries are to be removed", "--yes does it, --dry-run counts them"
+        )
+    session.messages.write_raw(f"{session.messages.screen.clean(question)} [y/N] ")
+    return stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _write(session: Session, format_name: str, found: "list[ArchiveStatus]") -> None:
+    from taplogs.output.archive_view import SCHEMA, status_lines, status_record
+    from taplogs.output.records import write_records
+
+    if format_name == "json":
+        document = {"schema": SCHEMA, "archives": list(map(status_record, found))}
+        write_records("json", document, [], session.output)
+        return
+    clean = session.output.screen.clean
+    for number, item in enumerate(found):
+        session.output.write_lines(["", *map(clean, status_lines(item, session.zone))][number == 0 :])
+    session.output.flush()
+
+
+def build(name: str) -> Any:
+    """Return the command."""
+    commands: dict[str, Callable[..., None]] = {
+        "status": status,
+        "verify": verify,
+        "prune": prune,
+        "path": path_,
+        "vacuum": vacuum,
+    }
+    return build_group(name, _SUMMARY, commands, _EPILOG)
