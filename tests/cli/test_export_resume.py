@@ -173,7 +173,7 @@ def test_an_allowed_partial_export_gets_its_names_says_what_is_missing_and_exits
     assert (gap["since"], gap["until"]) == ("2026-11-01T00:00:58.000Z", "2026-11-02T00:00:00.000Z")
     assert "the stream ended without its last record" in gap["reason"]
     assert "incomplete: 59 entries" in told
-    assert "--resume" not in told
+    assert "taplogs export" not in told  # there is nothing to go on with
 
 
 def test_a_gap_in_the_middle_is_allowed_where_partial_exports_are(export: Command) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _REPLACE = "--force replaces it as soon as the new one is complete"
 
+_ENDED = "--allow-partial has finished it as it is: --resume does not go on with it, --force replaces it"
+
 
 class Wanted(Struct, frozen=True):
     """What the options of `export` ask for; `form` is how records.csv is derived, None is no table."""
@@ -82,6 +84,8 @@ class ExportRun:
                 return
             with session.unredacted_source() as source, session.progress():
                 beginning = leftover.beginning if leftover else asked.beginning(source, query, question)
+                if wanted.force:
+                    self._folder.discard()  # not before the source has answered
                 export = Export(
                     self._folder,
                     beginning,
@@ -128,7 +132,6 @@ class ExportRun:
         """Return what a run before has kept and this one goes on with; raises UsageError where it has to be said."""
         wanted, folder = self._wanted, self._wanted.folder
         if wanted.force:
-            self._folder.discard()
             return None
         checkpoint = read_checkpoint(self._folder.partial)
         if checkpoint and wanted.resume:
@@ -210,7 +213,7 @@ class ExportRun:
             finished = self._finish(export, Ending(self._now(), None, gap))
         tell_export(self._session, self._wanted.folder, finished)
         if gap:
-            raise _incomplete(gap.reason)
+            raise _incomplete(gap.reason, _ENDED)
 
     def _read(self, export: Export, source: LogSource, query: LogQuery) -> None:
         self._session.begin_work("read")
@@ -228,7 +231,7 @@ class ExportRun:
             export,
             session.redactor.method,
             form=self._wanted.form,
-            key_id=None if session.is_demo else session.credential.key.masked,
+            key_id=session.credential.key.masked if session.asks_backend else None,
             previous=self._previous,
             sign=key.sign if key else None,
         )
@@ -246,5 +249,5 @@ class ExportRun:
         return format_timestamp(self._session.runtime.clock())
 
 
-def _incomplete(reason: str) -> IncompleteExport:
-    return IncompleteExport(f"the export is incomplete: {reason}")
+def _incomplete(reason: str, hint: str | None = None) -> IncompleteExport:
+    return IncompleteExport(f"the export is incomplete: {reason}", hint)
