@@ -1,0 +1,233 @@
+"""All sources alike: the same entries in, the same queries, the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.structs import replace
+
+from faulty_server import served, source_at
+from generated import HOSTILE, MIDNIGHT, PAYLOADS, answer, counted, entries, groupings, moments_of, queries
+from serving import log_entry
+from taplogs.backend.app import create_app
+from taplogs.core.entry import LogEntry, encode_entries
+from taplogs.core.filters import GrepFilter, StatusFilter
+from taplogs.core.query import LogQuery, Order
+from taplogs.core.stats import Grouping
+from taplogs.core.timespan import Window
+from taplogs.errors import EntryNotFound
+from taplogs.sources.protocol import LogSource
+from taplogs.sources.sqlite import SqliteStore
+
+Kind = Callable[[Path], AbstractContextManager[Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]]]
+"""Takes a folder of its own, and gives what makes a source of entries."""
+
+
+@contextmanager
+def remote(folder: Path) -> Iterator[Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]]:
+    """The reference backend over HTTP: one server, another store behind it each time."""
+    stores: list[SqliteStore] = []
+
+    @contextmanager
+    def of(stored: Sequence[LogEntry]) -> Iterator[LogSource]:
+        with sqlite_store(folder, stored) as store:
+            stores.append(store)
+            with source_at(url) as source:
+                yield source
+
+    with served(lambda environ, start_response: create_app(stores[-1])(environ, start_response)) as url:
+        yield of
+
+
+@contextmanager
+def sqlite(folder: Path) -> Iterator[Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]]:
+    """A SQLite store, as the archive is one."""
+    yield partial(sqlite_store, folder)
+
+
+@contextmanager
+def sqlite_store(folder: Path, stored: Sequence[LogEntry]) -> Iterator[SqliteStore]:
+    path = folder / f"{len(list(folder.iterdir()))}.sqlite"
+    store = SqliteStore(path)
+    try:
+        store.add(stored)
+        yield store
+    finally:
+        store.close()
+
+
+KINDS: dict[str, Kind] = {"remote": remote, "sqlite": sqlite}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def source_of(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]]:
+    """What makes a source of entries, one kind after the other."""
+    with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as of:
+        yield of
+
+
+SourceOf = Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]
+several_queries = st.lists(queries, min_size=1, max_size=6)
+examples = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+@given(entries, several_queries)
+@examples
+def test_a_query_finds_the_same_entries_in_the_same_order(
+    source_of: SourceOf, stored: list[LogEntry], asked: list[LogQuery]
+) -> None:
+    with source_of(stored) as source:
+        for query in asked:
+            expected = answer(stored, query)
+            assert encode_entries(list(source.search(query))) == encode_entries(expected)
+            assert encode_entries(list(chain.from_iterable(source.batches(query)))) == encode_entries(expected)
+
+
+@given(entries, several_queries)
+@examples
+def test_a_count_is_of_all_that_match_or_none_is_given(
+    source_of: SourceOf, stored: list[LogEntry], asked: list[LogQuery]
+) -> None:
+    with source_of(stored) as source:
+        for query in asked:
+            assert source.count(query) in (None, len(answer(stored, query, limited=False)))
+
+
+@given(entries, several_queries, groupings)
+@examples
+def test_a_summary_counts_what_the_fold_counts(
+    source_of: SourceOf, stored: list[LogEntry], asked: list[LogQuery], grouping: Grouping
+) -> None:
+    with source_of(stored) as source:
+        for query in asked:
+            summary, expected = source.summarise(query, grouping), counted(stored, query, grouping)
+            assert summary.counts == expected.counts
+            assert moments_of(summary, stored) == moments_of(expected, stored)
+
+
+@given(entries, queries, st.sampled_from([{"status_code"}, {"timestamp", "id"}, {"request_url", "latency_ms"}]))
+@examples
+def test_a_reader_of_few_fields_gets_these(
+    source_of: SourceOf, stored: list[LogEntry], query: LogQuery, fields: set[str]
+) -> None:
+    with source_of(stored) as source:
+        few = source.search(replace(query, fields=frozenset(fields), payloads=False))
+        found = [[getattr(entry, name) for name in sorted(fields)] for entry in few]
+    assert found == [[getattr(entry, name) for name in sorted(fields)] for entry in answer(stored, query)]
+
+
+@given(entries.filter(bool))
+@examples
+def test_each_entry_is_found_by_its_id_as_it_was(source_of: SourceOf, stored: list[LogEntry]) -> None:
+    with source_of(stored) as source:
+        for entry in stored:
+            assert encode_entries([source.get(entry.id)]) == encode_entries([entry])
+
+
+@pytest.mark.parametrize(
+    "unknown", ["nobody", "%", "_", "entry-0000", "entry-00001 ", "' OR 1=1 --", "\x00", "😀", "a" * 3000]
+)
+def test_an_unknown_id_is_not_found(source_of: SourceOf, unknown: str) -> None:
+    with source_of([log_entry(1)]) as source, pytest.raises(EntryNotFound):
+        source.get(unknown)
+
+
+def test_an_empty_source_has_nothing(source_of: SourceOf) -> None:
+    with source_of([]) as source:
+        assert list(source.search(LogQuery())) == []
+        assert source.count(LogQuery()) in (None, 0)
+        assert source.summarise(LogQuery(), Grouping(timeline=True)).total.requests == 0
+
+
+def test_more_entries_than_a_page_of_one_instant_come_in_the_order_of_their_ids(source_of: SourceOf) -> None:
+    stored = [replace(log_entry(), id=f"{number * 7919 % 2500:04}") for number in range(2500)]
+    with source_of(stored) as source:
+        assert [entry.id for entry in source.search(LogQuery(order=Order.OLDEST_FIRST))] == sorted(e.id for e in stored)
+        newest = source.search(LogQuery(limit=3))
+        assert [entry.id for entry in newest] == ["2499", "2498", "2497"]
+
+
+def test_integers_uuids_and_words_as_ids_share_one_order(source_of: SourceOf) -> None:
+    ids = ["9", "10", "f" * 8 + "-0000-4000-8000-" + "0" * 12, "0" * 8 + "-0000-4000-8000-" + "0" * 12, "g", "F", "é"]
+    stored = [replace(log_entry(), id=name) for name in ids]
+    with source_of(stored) as source:
+        assert [entry.id for entry in source.search(LogQuery(order=Order.OLDEST_FIRST))] == sorted(ids)
+
+
+def test_every_hostile_text_comes_back_as_it_was(source_of: SourceOf) -> None:
+    stored = [
+        log_entry(number, id=f"id {text}", user_agent=text, client_id=text, request_url=f"https://a.example/{text}")
+        for number, text in enumerate(HOSTILE)
+    ]
+    with source_of(stored) as source:
+        assert encode_entries(list(source.search(LogQuery(order=Order.OLDEST_FIRST)))) == encode_entries(stored)
+
+
+def test_a_latency_that_nobody_knows_passes_no_bound_and_is_in_no_percentile(source_of: SourceOf) -> None:
+    stored = [log_entry(number, latency_ms=number if number % 2 else None) for number in range(100)]
+    with source_of(stored) as source:
+        total = source.summarise(LogQuery(), Grouping()).total
+    assert (total.requests, total.timed, total.percentile(50), total.longest) == (100, 50, 49, 99)
+
+
+def test_a_window_is_half_open_to_the_millisecond(source_of: SourceOf) -> None:
+    times = ("23:59:59.999", "00:00:00.000", "00:00:00.001")
+    stored = [replace(log_entry(), id=text, timestamp=f"2026-11-0{1 if text[0] == '0' else 0}") for text in times]
+    stored = [replace(e, timestamp=f"{'2026-10-31' if e.id[0] == '2' else '2026-11-01'}T{e.id}Z") for e in stored]
+    bounds = Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, 0, 0, 0, 1000, tzinfo=UTC))
+    with source_of(stored) as source:
+        assert [entry.id for entry in source.search(LogQuery(window=bounds))] == ["00:00:00.000"]
+
+
+def test_times_of_the_first_and_the_last_year_are_kept(source_of: SourceOf) -> None:
+    stored = [log_entry(1, timestamp="0001-01-01T00:00:00.000Z"), log_entry(2, timestamp="9999-12-31T23:59:59.999Z")]
+    with source_of(stored) as source:
+        assert [entry.timestamp for entry in source.search(LogQuery(order=Order.OLDEST_FIRST))] == [
+            entry.timestamp for entry in stored
+        ]
+
+
+def test_thousands_of_entries_of_many_days_are_counted_and_cut_alike(source_of: SourceOf) -> None:
+    stored = [
+        log_entry(
+            number % 80_000,
+            id=f"{number:05}",
+            timestamp=(MIDNIGHT + timedelta(minutes=7 * number)).isoformat(timespec="milliseconds")[:23] + "Z",
+            status_code=(200, 201, 404, 500)[number % 4],
+            latency_ms=number * number % 4801,
+            response_payload=log_entry().response_payload,
+        )
+        for number in range(3000)
+    ]
+    since, until = MIDNIGHT + timedelta(days=2, minutes=5), MIDNIGHT + timedelta(days=13, hours=7, seconds=1)
+    with source_of(stored) as source:
+        for query in (
+            LogQuery(),
+            LogQuery(window=Window(since, until), status=StatusFilter.parse(["4xx,5xx"]), limit=1001),
+            LogQuery(window=Window(since), order=Order.OLDEST_FIRST),
+            LogQuery(grep=GrepFilter.parse(["jobs/.*7"]), limit=10),
+        ):
+            assert [entry.id for entry in source.search(query)] == [entry.id for entry in answer(stored, query)]
+            grouping = Grouping(timeline=True)
+            assert source.summarise(query, grouping).counts == counted(stored, query, grouping).counts
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.decode()[:30])
+def test_a_payload_comes_back_to_the_byte(source_of: SourceOf, payload: bytes) -> None:
+    entry = log_entry(1, request_payload=Raw(payload), response_payload=Raw(payload), status_code=404)
+    with source_of([entry]) as source:
+        found = source.get(entry.id)
+        assert (bytes(found.request_payload), bytes(found.response_payload)) == (payload, payload)
+        [listed] = source.search(LogQuery())
+        assert (bytes(listed.request_payload), bytes(listed.response_payload)) == (payload, payload)
