@@ -1,0 +1,43 @@
+"""What a store knows of a sync: it comes back as it was, and what cannot be read is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from taplogs.archive.coverage import Span
+from taplogs.archive.sync_state import SyncState, decode_state, encode_state
+from taplogs.errors import TaplogsError
+
+STATE = SyncState(
+    "https://logs.example.com/v1/partner/logs",
+    "team",
+    covered=(Span("", "2026-11-01T00:00:00.000Z"), Span("2026-11-02T00:00:00.000Z", "2026-11-03T00:00:00.000Z")),
+    companies=("acme", "lone \ud800 surrogate"),
+    key="sk_test_…WXYZ",
+    environment="test",
+    late=3,
+    synced_at="2026-11-03T00:00:00.000Z",
+    pruned_before="2025-11-03T00:00:00.000Z",
+)
+
+
+@pytest.mark.parametrize("state", [SyncState("demo", "demo"), STATE])
+def test_a_state_comes_back_as_it_was(state: SyncState) -> None:
+    assert decode_state(encode_state(state)) == state
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "cannot be read"),
+        (b"\xff", "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"schema":"taplogs.sync/1"}', "cannot be read"),
+        (encode_state(STATE).replace(b'"late": 3', b'"late": "x"'), "cannot be read"),
+        (encode_state(STATE).replace(b"taplogs.sync/1", b"taplogs.sync/2"), "another version of taplogs"),
+        (b"[]", "another version of taplogs"),
+    ],
+)
+def test_what_cannot_be_read_is_told(text: bytes, words: str) -> None:
+    with pytest.raises(TaplogsError, match=words):
+        decode_state(text)
