@@ -102,6 +102,14 @@ def test_an_end_that_lies_ahead_is_now(export: Command) -> None:
     assert period["effectiveUntil"] < period["requestedUntil"]
 
 
+@pytest.mark.parametrize(
+    ("zone", "name"), [("XYZ0", "UTC"), ("XYZ-5:30", "UTC+0530"), (":Europe/Berlin", "Europe/Berlin")]
+)
+def test_a_zone_without_a_name_is_told_by_its_offset(export: Command, zone: str, name: str) -> None:
+    assert export.run("export", "-o", "out", *PLAIN, env={"TZ": zone}).code == 0
+    assert Exported(export.folder / "out").manifest["period"]["timeZone"] == name
+
+
 @pytest.mark.parametrize("format_name", ["csv", "jsonl,csv", "CSV,JSONL"])
 def test_records_are_written_with_every_table(export: Command, format_name: str) -> None:
     found = exported(export, "--format", format_name)

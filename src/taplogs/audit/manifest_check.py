@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from taplogs.audit.finding import Finding
 from taplogs.audit.manifest import INTERVAL, MANIFEST, MERKLE_ALGORITHM, ORDER, RECORDS, TABLE, Manifest
 from taplogs.audit.records_table import COLUMNS
 from taplogs.core.timestamp import is_canonical, parse_timestamp
+
+_INACCURACY_MS = 1000
+"""How far two readings of one clock, and the skew between two, may be apart."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -73,6 +77,9 @@ def _times(manifest: Manifest) -> Iterator[_Fault]:
         yield "period", "manifest_period", "it ends before it begins"
     if period.requested_until and period.requested_until < period.effective_until:
         yield "period.effectiveUntil", "manifest_period", "it ends later than was asked for"
+    ahead = parse_timestamp(period.effective_until) - parse_timestamp(manifest.finished_at)
+    if ahead // timedelta(milliseconds=1) > period.clock_skew_ms + _INACCURACY_MS:
+        yield "period.effectiveUntil", "manifest_period", "it ends later than the export was finished"
     if manifest.finished_at < manifest.started_at:
         yield "finishedAt", "manifest_time", "it was finished before it was started"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from hashlib import sha256
 from uuid import UUID
 
@@ -17,8 +17,11 @@ from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window, is_relative
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
-from taplogs.errors import UsageError
+from taplogs.errors import BackendError, UsageError
 from taplogs.sources.protocol import LogSource
+
+_FARTHEST_AHEAD = timedelta(days=1)
+"""A clock further ahead than that is wrong: what time zones and summer time do to one that is set badly is less."""
 
 
 class Asked:
@@ -64,6 +67,11 @@ class Asked:
                 "--since lies in the past",
             )
         frozen = Window(window.since, parse_timestamp(until))
+        if parse_timestamp(until) - clock > _FARTHEST_AHEAD:
+            raise BackendError(
+                f"it is {until} at the source and {format_timestamp(clock)} here: an export cannot end in the future",
+                "one of the two clocks is wrong; --until names an end that has passed by both",
+            )
         session.tell_window(frozen)
         keeps_key = session.redaction_profile.pseudonyms and not session.pseudonym_key.is_lasting
         return Beginning(
@@ -105,5 +113,5 @@ def window_of(beginning: Beginning) -> Window:
 
 
 def _name_of(zone: tzinfo, now: datetime) -> str:
-    """Return the name of the zone that times are typed in; of one that has none, its offset now."""
-    return getattr(zone, "key", None) or f"UTC{now.astimezone(zone):%z}"
+    """Return the name of the zone that times are typed in; of one that has none, its offset now, such as UTC+0100."""
+    return getattr(zone, "key", None) or f"UTC{now.astimezone(zone):%z}".removesuffix("+0000")
