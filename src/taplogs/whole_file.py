@@ -1,11 +1,12 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, or are opened under their own name alone."""
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
-from taplogs.errors import TaplogsError
+from taplogs.errors import TaplogsError, UsageError
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -42,6 +43,16 @@ def replace_file(target: Path, data: bytes, mode: int | None = None, *, durable:
             sync_folder(target.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def open_unless_link(path: str | Path, flags: int, mode: int = 0o666) -> int:
+    """Return the descriptor of a file, as an opener of `open` does; raises OSError, and UsageError for a link."""
+    try:
+        return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), mode)  # Windows has no such flag
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UsageError(f"{path} is a link", "remove it: what is written there stays in its folder") from None
 
 
 def sync_folder(folder: Path) -> None:

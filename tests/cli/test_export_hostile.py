@@ -54,3 +54,41 @@ def test_why_an_export_ended_is_redacted_before_it_is_signed(export: Command, se
     (gap,) = found.completeness["gaps"]
     assert gap["reason"]
     assert not [secret for secret in SECRETS if secret in found.text.decode()]
+
+
+@pytest.mark.parametrize("year", [2036, 2126])
+def test_an_export_does_not_end_in_the_future_of_a_clock_that_is_absurdly_ahead(export: Command, year: int) -> None:
+    answer = reply(page([log_entry(1)], serverTime=f"{year}-01-01T00:00:00.000Z"))
+    with FaultyServer([answer]) as server:
+        run = export.run("export", "-o", "out", "--source", server.url)
+        assert (run.code, f"it is {year}-01-01T" in run.err) == (6, True)
+        assert "an export cannot end in the future" in run.err
+        assert not (export.folder / "out").exists()
+        assert export.run("export", "-o", "out", *UNTIL, "--source", server.url).code == 0
+
+
+# What stands where an export keeps what it has
+
+
+@pytest.mark.parametrize("name", ["records.jsonl", "lock", "checkpoint.json"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_among_what_was_kept_is_refused_and_not_followed(export: Command, name: str, *, exists: bool) -> None:
+    pages = [reply(page([log_entry(n) for n in range(1, 5)], totalLogs=6, nextCursor="second"))]
+    failed = [reply(error_body("INTERNAL", "no"), 400)]
+
+    def answer(request: Request) -> list[bytes]:
+        return failed if "cursor=second" in request.target else pages
+
+    elsewhere = export.folder / "elsewhere"
+    with FaultyServer(answer) as server:
+        words = ("export", "-o", "out", *UNTIL, "--source", server.url)
+        assert export.run(*words).code == 7
+        kept = export.folder / "out/.partial" / name
+        kept.unlink(missing_ok=True)
+        kept.symlink_to(elsewhere)
+        if exists:
+            elsewhere.write_bytes(b"precious")
+        run = export.run(*words, "--resume")
+    assert (run.code, run.err.splitlines()[0]) == (2, f"error: out/.partial/{name} is a link")
+    assert elsewhere.exists() is exists
+    assert not exists or elsewhere.read_bytes() == b"precious"

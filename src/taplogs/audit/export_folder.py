@@ -12,7 +12,7 @@ from taplogs.audit.checkpoint import CHECKPOINT
 from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, RECORDS, SIGNATURE, TABLE
 from taplogs.errors import TaplogsError, UsageError
 from taplogs.file_lock import locked
-from taplogs.whole_file import sync_folder
+from taplogs.whole_file import open_unless_link, sync_folder
 
 PARTIAL = ".partial"
 _LOCK = "lock"
@@ -76,7 +76,7 @@ class ExportFolder:
         if (self.partial / RECORDS).exists():
             return False
         for folder in (self.partial, self.path):
-            with suppress(OSError), (folder / MANIFEST).open("rb") as file:
+            with suppress(OSError), open(folder / MANIFEST, "rb", opener=open_unless_link) as file:
                 return f'"exportId":"{export_id}"'.encode("ascii") in file.read(MOST_MANIFEST_BYTES)
         return False
 

@@ -37,7 +37,7 @@ from taplogs.audit.manifest import (
     Tool,
 )
 from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
-from taplogs.whole_file import replace_file
+from taplogs.whole_file import open_unless_link, replace_file
 
 _BLOCK = 1 << 20
 
@@ -203,7 +203,7 @@ class _Measured:
 def _derive(partial: Path, form: TableForm, rows: int, told: Callable[[int], None]) -> tuple[File, Table]:
     """Write the table of the records, and return what the manifest says of it; raises OSError."""
     table = RecordsTable(form)
-    with (partial / RECORDS).open("rb") as records, (partial / TABLE).open("wb") as file:
+    with open(partial / RECORDS, "rb", opener=open_unless_link) as records, (partial / TABLE).open("xb") as file:
         out = _Measured(file)
         out.write(table.heading)
         while block := records.read(_BLOCK) + records.readline():

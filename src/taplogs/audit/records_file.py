@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from hashlib import sha256
+from io import FileIO
 from pathlib import Path
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from taplogs.audit.manifest import File
 from taplogs.audit.merkle import MerkleTree
 from taplogs.core.entry import LogEntry
 from taplogs.errors import TaplogsError
+from taplogs.whole_file import open_unless_link
 
 _BLOCK = 1 << 20
 
@@ -33,9 +35,12 @@ class RecordsFile:
     """The records of an export that is being written. A batch is in it whole, or as if it never had been."""
 
     def __init__(self, path: Path) -> None:
-        """Make the file, or open what an earlier run left; `resume` says how much of that counts. Raises OSError."""
+        """Make the file, or open what an earlier run left; `resume` says how much of that counts.
+
+        Raises OSError, and UsageError where it is a link.
+        """
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = FileIO(path, "ab", opener=open_unless_link)
         self._digest = sha256()
         self._tree = MerkleTree()
         self._bytes = 0
@@ -69,9 +74,9 @@ class RecordsFile:
 
         Raises TaplogsError where the file is not what the extent says.
         """
-        if self._path.stat().st_size >= extent.bytes:
+        if os.fstat(self._file.fileno()).st_size >= extent.bytes:
             self._file.truncate(extent.bytes)
-            with self._path.open("rb") as file:
+            with open(self._path, "rb", opener=open_unless_link) as file:
                 while block := file.read(_BLOCK) + file.readline():
                     lines = block.removesuffix(b"\n").split(b"\n")
                     self._take(block, lines)
