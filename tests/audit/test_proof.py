@@ -364,6 +364,16 @@ def test_what_is_no_proof_is_told(text: bytes) -> None:
     assert codes(check_proof(text, None)) == ["proof_malformed"]
 
 
+def test_what_is_no_signature_is_found_without_a_key_too(made: Proof) -> None:
+    assert codes(check_proof(replace(made, signature="x").encode(), None)) == ["signature_malformed"]
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 1_000_000, b'{"schema":"' + b"\xff"])
+def test_nothing_of_a_parser_is_told(text: bytes) -> None:
+    (finding,) = check_proof(text, None).findings
+    assert not [word for word in ("codec", "recursion", "byte") if word in finding.message]
+
+
 def test_a_proof_has_one_text_alone(made: Proof) -> None:
     text = made.encode()
     document = json.loads(text)

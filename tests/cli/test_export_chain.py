@@ -134,13 +134,27 @@ def test_an_incomplete_export_is_not_gone_on_from(export: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"{}", b"[" * 100_000, b'{"schema":"taplogs.export/9"}', b"\xff", b"1" * 5000, b"[1e999999999]"]
+    ("text", "fault"),
+    [
+        (b"", "it is not JSON"),
+        (b"{}", "Object missing required field `schema`"),
+        (b"[" * 100_000, "Expected `object`"),
+        (b'{"schema":"taplogs.export/9"}', "Object missing required field"),
+        (b'{"schema":"\xff"}', "it is not text in UTF-8"),
+        (b'{"schema":' + b"[" * 100_000, "Expected `str`"),
+        (b'{"x":' + b"[" * 100_000, "Object contains unknown field `x`"),
+        (b"1" * 5000, ""),
+        (b"[1e999999999]", "Expected `object`"),
+    ],
 )
-def test_a_manifest_that_is_none_is_refused(export: Command, text: bytes) -> None:
+def test_a_manifest_that_is_none_is_refused(export: Command, text: bytes, fault: str) -> None:
     (export.folder / "1").mkdir()
     (export.folder / "1" / "manifest.json").write_bytes(text)
     run = export.run("export", "-o", "2", "--chain", "1")
-    assert (run.code, "--chain 1 cannot be gone on from: manifest.json is no manifest: " in run.err) == (2, True)
+    assert (run.code, f"--chain 1 cannot be gone on from: manifest.json is no manifest: {fault}" in run.err) == (
+        2,
+        True,
+    )
 
 
 def test_a_manifest_that_is_not_canonical_is_refused(export: Command) -> None:

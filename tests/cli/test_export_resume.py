@@ -282,13 +282,24 @@ def test_records_that_were_cut_are_not_gone_on_with(export: Command) -> None:
     assert (partial / "records.jsonl").stat().st_size == 100
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema":"taplogs.checkpoint/9"}', "[" * 100_000])
-def test_a_damaged_checkpoint_is_told(export: Command, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (b"", "it is not JSON"),
+        (b"{", "it is not JSON"),
+        (b"\xff", "it is not text in UTF-8"),
+        (b"1" * 5000, "it is not JSON"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b'{"schema":"taplogs.checkpoint/9"}', "Object missing required field `beginning`"),
+        (b"[" * 100_000, "it is nested too deep"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told(export: Command, text: bytes, fault: str) -> None:
     ended_early(export, *PLAIN)
-    (export.folder / "out/.partial/checkpoint.json").write_text(text)
+    (export.folder / "out/.partial/checkpoint.json").write_bytes(text)
     run = export.run("export", "-o", "out", "--resume", *UNTIL, *PLAIN, "--source", "http://127.0.0.1:9/v1")
     assert run.code == 1
-    assert "checkpoint.json cannot be used" in run.err
+    assert f"checkpoint.json cannot be used: {fault}" in run.err
     assert "--force begins anew" in run.err
 
 

@@ -235,6 +235,26 @@ def test_a_gap_is_no_pass(verify: Verify, one: Evidence, members: dict[str, Any]
     assert code in verify.codes("one")
 
 
+@pytest.mark.parametrize(
+    ("until", "skew", "codes"),
+    [
+        ("2036-01-01T00:00:00.000Z", 0, {"manifest_period"}),
+        ("2036-01-01T00:00:00.000Z", 10**30, {"manifest_counts"}),
+        ("2026-11-30T00:01:30.000Z", 88_000, {"manifest_period"}),
+        ("2026-11-30T00:01:30.000Z", 90_000, set()),
+    ],
+)
+def test_a_period_that_ends_later_than_the_export_was_finished_is_found(
+    verify: Verify, one: Evidence, until: str, skew: int, codes: set[str]
+) -> None:
+    manifest = one.manifest
+    manifest["period"] |= {"requestedUntil": None, "effectiveUntil": until, "clockSkewMs": 77_777}
+    manifest["finishedAt"] = manifest["startedAt"] = "2026-11-30T00:00:00.000Z"
+    one.write_manifest(manifest)
+    one.write("manifest.json", one.read("manifest.json").replace(b":77777,", b":%d," % skew))
+    assert verify.codes("one") == codes
+
+
 # The folder
 
 
@@ -359,6 +379,12 @@ def test_another_key_is_told_from_a_wrong_signature(verify: Verify, one: Evidenc
 def test_a_trusted_comment_that_was_changed_is_found(verify: Verify, one: Evidence) -> None:
     one.write("manifest.json.minisig", one.read("manifest.json.minisig").replace(b"sequence 1", b"sequence 2"))
     assert verify.codes("one", "--pubkey", "k.pub") == {"signature_comment_wrong"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"untrusted comment: x\n"])
+def test_what_is_no_signature_is_found_without_a_key_too(verify: Verify, one: Evidence, content: bytes) -> None:
+    one.write("manifest.json.minisig", content)
+    assert verify.codes("one") == {"signature_malformed"}
 
 
 # Chains

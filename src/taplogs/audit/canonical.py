@@ -25,6 +25,17 @@ def canonical_json(document: object) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
+def fault_of_json(error: ValueError | RecursionError) -> str:
+    """Return in words for people why a text was not read as the document that it should be."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    if isinstance(error, msgspec.ValidationError):  # which names the member
+        return str(error)
+    return "it is not JSON"
+
+
 def well_formed(text: str) -> str:
     """Return `text` with each lone surrogate, which neither UTF-8 nor a manifest can hold, as its escape `\\ud800`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -8,10 +8,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from taplogs.audit.canonical import fault_of_json
 from taplogs.audit.manifest import Key
 from taplogs.audit.records_file import Extent
 from taplogs.errors import TaplogsError
-from taplogs.whole_file import replace_file
+from taplogs.whole_file import open_unless_link, replace_file
 
 CHECKPOINT = "checkpoint.json"
 _SCHEMA = "taplogs.checkpoint/1"
@@ -109,14 +110,14 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     """Return the checkpoint in `folder`, or None without one; raises TaplogsError for one that cannot be used."""
     path = folder / CHECKPOINT
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_unless_link) as file:
             text = file.read(_MOST_BYTES)
     except FileNotFoundError:
         return None
     try:
         checkpoint = msgspec.convert(json.loads(text), Checkpoint)
     except (ValueError, RecursionError) as error:
-        raise TaplogsError(f"{path} cannot be used: {error}", "--force begins anew") from None
+        raise TaplogsError(f"{path} cannot be used: {fault_of_json(error)}", "--force begins anew") from None
     if checkpoint.schema != _SCHEMA:
         raise TaplogsError(f"{path} is of another version of taplogs: {checkpoint.schema}", "--force begins anew")
     return checkpoint

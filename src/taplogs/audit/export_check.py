@@ -23,7 +23,7 @@ from taplogs.audit.manifest import (
     head_of,
 )
 from taplogs.audit.manifest_check import manifest_findings
-from taplogs.audit.signature import MOST_SIGNATURE_BYTES, BadSignature
+from taplogs.audit.signature import MOST_SIGNATURE_BYTES, BadSignature, parse_signature
 from taplogs.errors import VerificationFailed
 
 _KNOWN = (MANIFEST, SIGNATURE, RECORDS, TABLE)
@@ -67,7 +67,7 @@ def check_export(path: Path, key: PublicKey | None, processes: int) -> ExportChe
         findings.add("file_unreadable", MANIFEST, error.message)
         return ExportCheck(path, findings.all)
     is_signed = SIGNATURE in names
-    comment = _verified_comment(path, key, text, findings, is_signed=is_signed) if key else None
+    comment = _verified_comment(path, key, text, findings, is_signed=is_signed)
     signed_by = str(key.key_id) if key and comment is not None else None
     try:
         manifest = decode_manifest(text)
@@ -93,13 +93,22 @@ def _names_in(path: Path, findings: Findings) -> set[str]:
     return names
 
 
-def _verified_comment(path: Path, key: PublicKey, text: bytes, findings: Findings, *, is_signed: bool) -> str | None:
-    """Return the trusted comment of the signature of a manifest; None, and a finding, where it does not hold."""
+def _verified_comment(
+    path: Path, key: PublicKey | None, text: bytes, findings: Findings, *, is_signed: bool
+) -> str | None:
+    """Return the trusted comment of the signature of a manifest; None without a key.
+
+    None, and a finding, where it does not hold; without a key, where it could hold for none.
+    """
     if not is_signed:
-        findings.add("signature_missing", SIGNATURE, "the manifest is not signed")
+        if key:
+            findings.add("signature_missing", SIGNATURE, "the manifest is not signed")
         return None
     try:
-        return key.verify(text, read_evidence(path / SIGNATURE, MOST_SIGNATURE_BYTES))
+        signature = read_evidence(path / SIGNATURE, MOST_SIGNATURE_BYTES)
+        if key:
+            return key.verify(text, signature)
+        parse_signature(signature)
     except BadSignature as error:
         findings.add(error.fault, SIGNATURE, error.message)
     except VerificationFailed as error:

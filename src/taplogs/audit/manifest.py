@@ -11,7 +11,7 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
-from taplogs.audit.canonical import canonical_json
+from taplogs.audit.canonical import canonical_json, fault_of_json
 
 SCHEMA = "taplogs.export/1"
 RECORDS = "records.jsonl"
@@ -180,8 +180,8 @@ def decode_manifest(text: bytes) -> Manifest:
     """Return the manifest that `text` is; raises ValueError with the reason where it is none or not canonical."""
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
-    except RecursionError:
-        raise ValueError("it is nested too deep") from None
+    except (ValueError, RecursionError) as error:
+        raise ValueError(fault_of_json(error)) from None
     if manifest.schema != SCHEMA:
         raise ValueError(f"its schema is {manifest.schema!r}, not {SCHEMA!r}")
     if manifest.encode() != text:

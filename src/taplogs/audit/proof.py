@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from taplogs.audit.canonical import canonical_json, record_lines
+from taplogs.audit.canonical import canonical_json, fault_of_json, record_lines
 from taplogs.audit.finding import Finding
 from taplogs.audit.keys import PublicKey
 from taplogs.audit.manifest import MERKLE_ALGORITHM, Manifest, decode_manifest
 from taplogs.audit.merkle import leaf_hash, root_from_path
-from taplogs.audit.signature import BadSignature
+from taplogs.audit.signature import BadSignature, parse_signature
 from taplogs.core.decoding import MalformedBody, decode_entry
 from taplogs.core.entry import LogEntry
 
@@ -70,7 +70,7 @@ def check_proof(text: bytes, public_key: PublicKey | None) -> ProofCheck:
     """
     try:
         proof = _decode(text)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return ProofCheck([Finding("proof_malformed", "proof", f"this is no proof of taplogs: {error}")])
     findings = []
     entry, manifest, comment = _entry_of(proof.record), None, None
@@ -82,11 +82,10 @@ def check_proof(text: bytes, public_key: PublicKey | None) -> ProofCheck:
         findings.append(Finding("manifest_malformed", "manifest", f"it is no manifest: {error}"))
     if manifest is not None:
         findings += _path_findings(proof, manifest)
-    if public_key is not None:
-        try:
-            comment = _verified(proof, public_key)
-        except BadSignature as error:
-            findings.append(Finding(error.fault, "signature", f"the manifest is not proven: {error.message}"))
+    try:
+        comment = _verified_comment(proof, public_key)
+    except BadSignature as error:
+        findings.append(Finding(error.fault, "signature", f"the manifest is not proven: {error.message}"))
     level: Level = "integrity" if public_key is None else "signed"
     return ProofCheck(findings, None if findings else level, entry, proof.index, manifest, comment)
 
@@ -95,7 +94,10 @@ def _decode(text: bytes) -> Proof:
     """Return the proof that a text is; raises ValueError."""
     if len(text) > MOST_PROOF_BYTES:
         raise ValueError(f"it has more than {MOST_PROOF_BYTES >> 20} MiB")
-    proof = msgspec.json.decode(text, type=Proof)
+    try:
+        proof = msgspec.json.decode(text, type=Proof)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(fault_of_json(error)) from None
     if proof.schema != SCHEMA:
         raise ValueError(f"its schema is {proof.schema!r}, not {SCHEMA!r}")
     if proof.encode() != text.removesuffix(b"\n") + b"\n":
@@ -135,8 +137,12 @@ def _digest(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _verified(proof: Proof, public_key: PublicKey) -> str:
-    """Return the trusted comment; raises BadSignature."""
+def _verified_comment(proof: Proof, public_key: PublicKey | None) -> str | None:
+    """Return the trusted comment, None without a key; raises BadSignature where it does not hold, or never could."""
+    if public_key is None:
+        if proof.signature is not None:
+            parse_signature(proof.signature.encode("utf-8"))
+        return None
     if proof.signature is None:
         raise BadSignature("signature_missing", "it is not signed")
     return public_key.verify(proof.manifest.encode("utf-8"), proof.signature.encode("utf-8"))
