@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_lines, decode_trailer
-from taplogs.sources.compressed import open_decompressed
+from taplogs.sources.compressed import content
+from taplogs.sources.file_input import FileInput
+from taplogs.sources.file_lines import line_blocks, without_mark
 from taplogs.sources.sqlite import SqliteStore, UnstorableEntry
 
-_BATCH_BYTES = 1024 * 1024
-_LONGEST_LINE = 64 * 1024 * 1024
 _REASONS_KEPT = 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -33,73 +31,40 @@ class LoadReport:
             self.refused.append((number, reason))
 
 
-@dataclass(frozen=True)
-class _Line:
-    number: int
-    text: bytes
-
-
 def load_file(store: SqliteStore, path: Path) -> LoadReport:
     """Add the entries of a file to `store`; an entry whose id is there already stays as it is.
 
     Raises TaplogsError where the file cannot be read to its end; what came before it is in the store then.
     """
     report = LoadReport()
-    with open_decompressed(path) as file:
-        for batch in _batches(_lines(file, report)):
-            _load(store, batch, report)
+    file = FileInput(path)
+    with file.open() as opened, closing(content(opened, file.name)) as chunks:
+        for number, block in line_blocks(without_mark(chunks), report.refuse):
+            _load(store, number, block, report)
     return report
 
 
-def _load(store: SqliteStore, batch: list[_Line], report: LoadReport) -> None:
+def _load(store: SqliteStore, number: int, block: bytes, report: LoadReport) -> None:
     try:
-        entries = decode_lines(b"".join(line.text for line in batch))
+        entries = decode_lines(block)
         added = store.add(entries)
     except (MalformedBody, UnstorableEntry):
-        for line in batch:
-            _load_line(store, line, report)
+        for place, line in enumerate(block.split(b"\n"), number):
+            if line.strip():
+                _load_line(store, place, line, report)
         return
     report.added += added
     report.duplicates += len(entries) - added
 
 
-def _load_line(store: SqliteStore, line: _Line, report: LoadReport) -> None:
+def _load_line(store: SqliteStore, number: int, line: bytes, report: LoadReport) -> None:
     try:
-        added = store.add([decode_entry(line.text)])
+        added = store.add([decode_entry(line)])
     except UnstorableEntry as fault:
-        report.refuse(line.number, f"the entry has {fault}")
+        report.refuse(number, f"the entry has {fault}")
     except MalformedBody as fault:
-        if decode_trailer(line.text) is None:  # the end of a saved stream is no entry, and no fault
-            report.refuse(line.number, fault.reason)
+        if decode_trailer(line) is None:  # the end of a saved stream is no entry, and no fault
+            report.refuse(number, fault.reason)
     else:
         report.added += added
         report.duplicates += 1 - added
-
-
-def _batches(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
-    batch: list[_Line] = []
-    size = 0
-    for line in lines:
-        batch.append(line)
-        size += len(line.text)
-        if size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _lines(file: BinaryIO, report: LoadReport) -> Iterator[_Line]:
-    """Yield the lines that are not blank; one that is too long for the memory is refused here."""
-    number = 0
-    while text := file.readline(_LONGEST_LINE):
-        number += 1
-        if len(text) == _LONGEST_LINE and not text.endswith(b"\n"):
-            report.refuse(number, f"longer than {_LONGEST_LINE // 1024 // 1024} MiB")
-            while text and not text.endswith(b"\n"):
-                text = file.readline(_LONGEST_LINE)
-            continue
-        if number == 1:
-            text = text.removeprefix(_BYTE_ORDER_MARK)
-        if text.strip():
-            yield _Line(number, text)

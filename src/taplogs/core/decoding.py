@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from taplogs.core.entry import LogEntry
 from taplogs.core.timestamp import are_canonical, format_timestamp, from_epoch, parse_timestamp
 
-_NAMES: dict[str, tuple[str, ...]] = {
+NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "_id", "logId"),
     "timestamp": ("timestamp", "time", "requestedAt"),
     "method": ("method", "httpMethod"),
@@ -36,7 +36,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """The names under which a field may arrive, the contract's own first."""
 
-_REQUIRED = frozenset({"id", "timestamp", "method", "request_url", "status_code"})
+REQUIRED = frozenset({"id", "timestamp", "method", "request_url", "status_code"})
 _PAYLOADS = {"request_payload": "requestPayload", "response_payload": "responsePayload"}
 
 _LIST_NAMES = ("logs", "data")
@@ -160,9 +160,9 @@ def _utf8(body: bytes) -> str:
 def _canonical(entries: list[LogEntry], body: bytes) -> list[LogEntry]:
     """Return what the strict reading of `body` gave, with canonical times; ValueError where that is not all of it."""
     if any(entry.latency_ms is None for entry in entries):
-        _refuse_other_names(_NAMES["latency_ms"], body)
+        _refuse_other_names(NAMES["latency_ms"], body)
     if any(entry.ip_address is None for entry in entries):
-        _refuse_other_names(_NAMES["ip_address"], body)
+        _refuse_other_names(NAMES["ip_address"], body)
     return entries if have_canonical_times(entries) else list(map(_with_canonical_times, entries))
 
 
@@ -286,7 +286,7 @@ def _lenient_entry(item: Any, text: str, place: str) -> LogEntry:
     """Return the entry that the parsed object `item` holds; `text` is the same object as it was sent."""
     if not isinstance(item, dict):
         raise MalformedBody(f"{place} is {_kind(item)}, not an object")
-    identity = _first(item, _NAMES["id"])
+    identity = _first(item, NAMES["id"])
     if isinstance(identity, str | int) and not isinstance(identity, bool):
         place = f"{place} (id {str(identity)[:80]})"
     fields: dict[str, Any] = {}
@@ -304,11 +304,11 @@ def _lenient_entry(item: Any, text: str, place: str) -> LogEntry:
 
 def _names_used(item: dict[str, Any], place: str) -> dict[str, str]:
     used = {}
-    for field, names in _NAMES.items():
+    for field, names in NAMES.items():
         name = next((name for name in names if name in item), None)
         if name is not None:
             used[field] = name
-        elif field in _REQUIRED:
+        elif field in REQUIRED:
             raise MalformedBody(f'{place} has no "{names[0]}"')
     return used
 

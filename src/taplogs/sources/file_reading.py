@@ -1,0 +1,189 @@
+"""One reading of files, one after the other: each in the format that its content shows, each id once."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import chain, pairwise
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from taplogs.core.entry import LogEntry
+from taplogs.core.export_names import MANIFEST, TABLE
+from taplogs.core.query import Order
+from taplogs.errors import TaplogsError
+from taplogs.sources.compressed import content
+from taplogs.sources.file_documents import BrokenDocument, entries_of_documents, is_document
+from taplogs.sources.file_faults import FileFaults
+from taplogs.sources.file_input import FileInput, Input, Signature
+from taplogs.sources.file_lines import Refuse, entries_of_lines, without_mark
+from taplogs.sources.file_table import entries_of_table, is_table, table_has_guard
+from taplogs.sources.seen_ids import SeenIds
+from taplogs.sources.sorting import sort_key
+
+_HEAD = 1 << 16
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MOST_MANIFEST_BYTES = 16 << 20
+
+Key = tuple[str, str]
+
+
+class Known(Struct, frozen=True):
+    """What a whole reading has shown of one input: how many entries, the first and last of all, and their order."""
+
+    signature: Signature
+    entries: int
+    least: Key | None
+    greatest: Key | None
+    is_ascending: bool
+    is_descending: bool
+
+    def is_in(self, order: Order) -> bool:
+        """Return whether the entries are in this order."""
+        return self.is_descending if order is Order.NEWEST_FIRST else self.is_ascending
+
+    @property
+    def span(self) -> tuple[Key, Key]:
+        """The keys of the first and the last entry in time; two that are before all others where there are none."""
+        return (self.least or ("", ""), self.greatest or ("", ""))
+
+
+class _Form(Struct, frozen=True):
+    formula_guard: bool = msgspec.field(name="formulaGuard")
+
+
+class _Manifest(Struct, frozen=True):
+    csv: _Form | None = None
+
+
+class Reading:
+    """Reads all entries of some inputs, in the order in which they are there."""
+
+    def __init__(self, inputs: Sequence[Input], *, strict: bool, is_unique: bool = False) -> None:
+        """`is_unique`: an earlier reading has shown that no id occurs twice."""
+        self.faults = FileFaults(strict=strict)
+        self.known: list[Known] = []
+        self._inputs = inputs
+        self._seen = None if is_unique else SeenIds()
+        self._shape = _Shape()
+
+    @property
+    def repeated(self) -> int:
+        """How many entries were left out because their id had occurred."""
+        return self._seen.repeated if self._seen else 0
+
+    def batches(self) -> Iterator[list[LogEntry]]:
+        """Yield the entries; raises TaplogsError. `known` and `faults` are complete at the end."""
+        try:
+            for source in self._inputs:
+                yield from self._of(source)
+        finally:
+            if self._seen:
+                self._seen.close()
+
+    def may_be(self, order: Order) -> bool:
+        """Return whether each of the inputs, as far as they are read, is in this order and no id has occurred twice."""
+        now = self._shape.known(())
+        return not self.repeated and all(known.is_in(order) for known in [*self.known, now])
+
+    def _of(self, source: Input) -> Iterator[list[LogEntry]]:
+        signature = source.signature()
+        shape = self._shape = _Shape()
+        refused, found = self.faults.refused, 0
+        for read in entries_in(source, self.faults):
+            found += len(read)
+            entries = self._seen.first_ones(read) if self._seen else read
+            shape.add(entries)
+            yield entries
+        if not found and self.faults.refused > refused:
+            place, reason = self.faults.latest
+            raise TaplogsError(
+                f"{source.name} holds no entries: {place}: {reason}",
+                "accepted: JSON Lines, a JSON array, or CSV with the columns of taplogs; plain, gzip or zstd",
+            )
+        self.known.append(shape.known(signature))
+
+
+class _Shape:
+    """The order of entries as they are read."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._last: Key | None = None
+        self._least: Key | None = None
+        self._greatest: Key | None = None
+        self._ascending = True
+        self._descending = True
+
+    def add(self, entries: Sequence[LogEntry]) -> None:
+        if not entries:
+            return
+        keys = list(map(sort_key, entries))
+        least, greatest = min(keys), max(keys)
+        self._least = least if self._least is None else min(least, self._least)
+        self._greatest = greatest if self._greatest is None else max(greatest, self._greatest)
+        if self._ascending or self._descending:
+            pairs = list(pairwise(keys if self._last is None else [self._last, *keys]))
+            self._ascending = self._ascending and all(before < after for before, after in pairs)
+            self._descending = self._descending and all(before > after for before, after in pairs)
+        self._last = keys[-1]
+        self._entries += len(entries)
+
+    def known(self, signature: Signature) -> Known:
+        return Known(signature, self._entries, self._least, self._greatest, self._ascending, self._descending)
+
+
+def entries_in(source: Input, faults: FileFaults) -> Generator[list[LogEntry], None, None]:
+    """Yield all entries of one input, repeated ids too; raises TaplogsError."""
+    with source.open() as file, closing(content(file, source.name)) as chunks:
+        head, whole = _begun(without_mark(chunks))
+        if head.startswith(_UTF16):
+            raise TaplogsError(
+                f"{source.name} is in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8; PowerShell's > writes such files"
+            )
+        if is_document(head):
+            try:
+                yield from entries_of_documents(whole, _refuse(source, faults, ": entry "))
+            except BrokenDocument as fault:
+                raise TaplogsError(
+                    f"{source.name} is damaged: {fault}", "it may not have been copied completely"
+                ) from None
+        elif is_table(head):
+            yield from entries_of_table(whole, _refuse(source, faults, ":"), lambda: _has_guard(source))
+        else:
+            yield from entries_of_lines(whole, _refuse(source, faults, ":"))
+
+
+def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return what is enough of a file to tell its format, and all of it."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= _HEAD and head.strip():
+            break
+    return head, chain([head], chunks)
+
+
+def _refuse(source: Input, faults: FileFaults, before: str) -> Refuse:
+    return lambda number, reason: faults.refuse(f"{source.name}{before}{number}", reason)
+
+
+def _has_guard(source: Input) -> bool:
+    """Return whether a table has the guard: its export's manifest tells, or else whether there is text without it."""
+    if isinstance(source, FileInput) and source.path.name == TABLE:
+        told = _guard_by_manifest(source.path.with_name(MANIFEST))
+        if told is not None:
+            return told
+    with source.open() as file, closing(content(file, source.name)) as chunks:
+        return table_has_guard(without_mark(chunks))
+
+
+def _guard_by_manifest(path: Path) -> bool | None:
+    try:
+        with path.open("rb") as file:
+            manifest = msgspec.json.decode(file.read(_MOST_MANIFEST_BYTES), type=_Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return manifest.csv.formula_guard if manifest.csv else None

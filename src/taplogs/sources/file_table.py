@@ -1,0 +1,87 @@
+"""CSV (RFC 4180) -> entries: what taplogs writes, with the guard against formulas or without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from taplogs.core.decoding import MalformedBody
+from taplogs.core.entry import LogEntry
+from taplogs.core.formula_guard import is_guarded
+from taplogs.core.row_decoding import RowDecoder, is_heading
+from taplogs.sources.file_faults import LONGEST
+from taplogs.sources.file_lines import Refuse, line_blocks
+
+_BATCH = 1000
+
+Numbered = tuple[int, list[str]]
+"""A row and the number of the line that it begins in."""
+
+
+def is_table(head: bytes) -> bool:
+    """Return whether a file that begins so is CSV with the columns of entries."""
+    return is_heading(next(_parsed([head.partition(b"\n")[0]], _ignore), (1, []))[1])
+
+
+def entries_of_table(
+    chunks: Iterable[bytes], refuse: Refuse, has_guard: Callable[[], bool]
+) -> Iterator[list[LogEntry]]:
+    """Yield the entries of a table. `has_guard` is asked once, as soon as some text begins as if it had the guard."""
+    rows = _parsed(chunks, refuse)
+    decoder = RowDecoder(next(rows, (1, []))[1])
+    guarded: bool | None = None
+    while batch := list(islice(rows, _BATCH)):
+        if guarded is None and any(text[:1] == "'" for _, row in batch for text in decoder.texts(row)):
+            guarded = has_guard()
+        try:
+            yield decoder.decode_all([row for _, row in batch], guarded=bool(guarded))
+        except MalformedBody:
+            yield list(_one_by_one(batch, decoder, refuse, guarded=bool(guarded)))
+
+
+def table_has_guard(chunks: Iterable[bytes]) -> bool:
+    """Return whether all text in a table is as the guard leaves it: one formula without it, and there is none."""
+    rows = _parsed(chunks, _ignore)
+    decoder = RowDecoder(next(rows, (1, []))[1])
+    return all(is_guarded(text) for _, row in rows for text in decoder.texts(row))
+
+
+def _one_by_one(batch: list[Numbered], decoder: RowDecoder, refuse: Refuse, *, guarded: bool) -> Iterator[LogEntry]:
+    for number, row in batch:
+        try:
+            yield decoder.decode(row, guarded=guarded)
+        except MalformedBody as fault:
+            refuse(number, fault.reason)
+
+
+def _parsed(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
+    """Yield the rows that are not empty. What is not UTF-8 becomes lone surrogates, which the decoding refuses."""
+    import csv
+
+    csv.field_size_limit(LONGEST)  # 128 KiB otherwise, less than a payload may have; there is no limit of one reader
+    reader = csv.reader(_lines(chunks, refuse), strict=True)
+    while True:
+        number = reader.line_num + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            refuse(number, f"not CSV: {error}")
+            continue
+        if row:
+            yield number, row
+
+
+def _lines(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[str]:
+    for _, block in line_blocks(chunks, refuse):
+        lines = block.split(b"\n")
+        last = lines.pop()
+        for line in lines:
+            yield f"{line.decode('utf-8', 'surrogateescape')}\n"
+        if last:
+            yield last.decode("utf-8", "surrogateescape")
+
+
+def _ignore(_number: int, _reason: str) -> None:
+    """A second look at a table tells no faults again."""
