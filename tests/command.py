@@ -1,7 +1,7 @@
 """Runs the command line as people and programs do: in a process, on a terminal, or (where many runs are) in place.
 
-Every run has a home, a config file and a cache of its own; nothing is inherited from the environment of the tests but
-what Python needs to start.
+Every run has a home, a config file, a cache and an archive of its own; nothing is inherited from the environment of
+the tests but what Python needs to start.
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ class Command:
             "TZ": "UTC",
             "TAPLOGS_CONFIG": str(self.config),
             "TAPLOGS_CACHE_DIR": str(self.folder / "cache"),
+            "TAPLOGS_ARCHIVE": str(self.folder / "archive"),
             "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
             "PYTHONPATH": str(TESTS),
             **self.env,

@@ -46,7 +46,7 @@ def test_every_value_knows_its_origin(taplogs: Command) -> None:
         "redact": ("secrets", "default"),
         "export_redact": ("personal", "default"),
         "pseudonym_key_file": (None, "default"),
-        "archive": (None, "default"),
+        "archive": (str(taplogs.folder / "archive"), "environment TAPLOGS_ARCHIVE"),
         "endpoint_templates": ([], "default"),
     }
 
