@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,9 +54,15 @@ class Nights:
             "secrets.TAPLOGS_PSEUDONYM_KEY": "7f" * 32,
         }
 
-    def run(self, days_ago: int, api_key: str | None = None) -> JobRun:
-        tools = self._taplogs.folder / f"tools-{days_ago}"
+    def run(self, days_ago: int, api_key: str | None = None, *, cut_off: bool = False) -> JobRun:
+        """Run the job; `cut_off`: its disk fills up before the export is finished."""
+        tools = self._taplogs.folder / f"tools-{days_ago}-{cut_off}"
         tools.mkdir(exist_ok=True)
+        if cut_off:
+            table = self.folder(days_ago) / ".partial" / "records.csv"
+            full = f"strace -f -qqo /dev/null -P {table} -e trace=write -e inject=write:error=ENOSPC"
+            (tools / "taplogs").write_text(f'#!/bin/sh\nexec {full} {sys.executable} -m taplogs "$@"\n', "utf-8")
+            (tools / "taplogs").chmod(0o755)
         (tools / "date").write_text(f'#!/bin/sh\nexec /bin/date -d "{days_ago} days ago" "$@"\n', "utf-8")
         (tools / "date").chmod(0o755)
         job = JobRun(WORKFLOW, self._taplogs.folder)
@@ -68,7 +75,13 @@ class Nights:
 
     @property
     def rows(self) -> list[int]:
-        return [json.loads((path / "manifest.json").read_bytes())["completeness"]["rows"] for path in self.exports]
+        """Of each finished export, the number of its records."""
+        manifests = sorted(self.archive.glob("*/manifest.json"))
+        return [json.loads(path.read_bytes())["completeness"]["rows"] for path in manifests]
+
+    def folder(self, days_ago: int) -> Path:
+        """The folder of a night's export."""
+        return self.archive / format_timestamp(MIDNIGHT - timedelta(days=days_ago))[:10]
 
     @property
     def _key(self) -> Path:
@@ -89,6 +102,30 @@ def test_night_after_night_a_chain_grows_that_holds_each_entry_once(nights: Nigh
 def test_a_night_that_was_left_out_is_made_up_for(nights: Nights) -> None:
     assert [nights.run(night).codes for night in (2, 0)] == [OK, OK]
     assert nights.rows == [40, 40]
+
+
+def test_a_night_that_was_cut_off_is_finished_by_the_next_one(nights: Nights) -> None:
+    assert nights.run(3).codes == OK
+    assert nights.run(2, cut_off=True).codes == {INSTALL: 0, EXPORT: 7, FORGET: 0}
+    assert [path.name for path in nights.folder(2).iterdir()] == [".partial"]
+    job = nights.run(1)
+    assert job.codes == OK, job.messages
+    assert nights.rows == [20, 20, 20]
+
+
+def test_a_night_that_was_cut_off_and_cannot_be_gone_on_with_is_made_up_for(nights: Nights) -> None:
+    assert nights.run(2, cut_off=True).codes[EXPORT] == 7
+    (nights.folder(2) / ".partial" / "records.jsonl").write_bytes(b"")
+    for night in (1, 0):
+        job = nights.run(night)
+        assert job.codes == OK, job.messages
+    assert nights.rows == [60, 20]
+
+
+def test_a_night_that_was_cut_off_is_finished_when_the_job_is_run_again(nights: Nights) -> None:
+    assert nights.run(0, cut_off=True).codes[EXPORT] == 7
+    assert nights.run(0).codes == OK
+    assert nights.rows == [80]
 
 
 def test_a_job_that_is_run_again_has_nothing_to_do(nights: Nights) -> None:
