@@ -197,6 +197,13 @@ def test_the_timeline_counts_status_classes_and_only_where_it_is_wanted() -> Non
     assert fold([batch], Grouping()).timeline.first is None
 
 
+def test_the_ends_are_told_without_a_timeline() -> None:
+    times = [f"2026-07-{day}T00:00:00.000Z" for day in (15, 14, 16)]
+    timeline = fold([[], [entry(timestamp=time) for time in times]], Grouping(ends=True)).timeline
+    assert (timeline.first, timeline.last) == (times[1], times[2])
+    assert not any(timeline.spread([times[1], "9999"]))
+
+
 def test_only_the_fields_that_are_counted_are_asked_for() -> None:
     dimensions = dimensions_named("endpoint,client", EndpointTemplates(), UTC)
     query = Grouping(dimensions, timeline=True).query(LogQuery(limit=3))

@@ -98,10 +98,8 @@ def _other_length(window: Window, earlier: Window) -> str:
 
 
 def summarised(source: LogSource, grouping: Grouping) -> Callable[[LogQuery], Summary]:
-    """Return what counts entries by `grouping`; over time as well where only they tell when the window begins."""
-    return lambda query: source.summarise(
-        query, replace(grouping, timeline=grouping.timeline or query.window.since is None)
-    )
+    """Return what counts entries by `grouping`, with their ends where only they tell when the window begins."""
+    return lambda query: source.summarise(query, replace(grouping, ends=query.window.since is None))
 
 
 def tell_overflow(session: Session, *groups: ErrorGroups) -> None:

@@ -34,17 +34,21 @@ _BATCH = 5000
 
 
 class Grouping(Struct, frozen=True):
-    """By which dimensions entries are counted (none: all together), and whether over time as well."""
+    """By which dimensions entries are counted (none: all together), and whether over time as well.
+
+    `ends`: the timeline tells at least when the first and the last of them were.
+    """
 
     dimensions: tuple[Dimension, ...] = ()
     timeline: bool = False
+    ends: bool = False
 
     def query(self, query: LogQuery) -> LogQuery:
         """Return `query` for all entries to count, with what of them is counted."""
         fields = {"status_code", "latency_ms", *(dimension.field for dimension in self.dimensions)}
-        if self.timeline:
+        if self.timeline or self.ends:
             fields.add("timestamp")
-        return replace(query, limit=None, payloads=False, fields=frozenset(fields))
+        return replace(query, limit=None, payloads=False, fields=frozenset(fields), any_order=True)
 
 
 class Figures:
@@ -121,6 +125,9 @@ class Summary:
         self.add_columns(fields, statuses, [entry.latency_ms for entry in entries])
         if self.grouping.timeline:
             self.timeline.add([entry.timestamp for entry in entries], [status // 100 for status in statuses])
+        elif self.grouping.ends and entries:
+            times = [entry.timestamp for entry in entries]
+            self.timeline.reach(min(times), max(times))
 
     def add_columns(
         self, fields: Sequence[Iterable[Any]], statuses: Iterable[int], latencies: Iterable[int | None]

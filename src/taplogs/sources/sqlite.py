@@ -132,7 +132,7 @@ class SqliteStore:
         summary = Summary(grouping)
         with self.database.snapshot() as connection:
             count_groups(connection, chosen, summary)
-            if grouping.timeline:
+            if grouping.timeline or grouping.ends:
                 count_moments(connection, chosen, summary.timeline)
         return summary
 
