@@ -41,7 +41,8 @@ class LogQuery(Struct, frozen=True, dict=True):
     """Filters combined with AND, a window, an order, and how many entries at most (None: all of them).
 
     `payloads` says whether the reader looks into the two payloads; without it a source may leave them out. Where
-    `fields` names the only attributes of entries that it looks at, a source may leave all others empty.
+    `fields` names the only attributes of entries that it looks at, a source may leave all others empty. With
+    `any_order` it only adds up: a source that has no order of its own need not sort.
     """
 
     window: Window = UNBOUNDED
@@ -59,6 +60,7 @@ class LogQuery(Struct, frozen=True, dict=True):
     limit: int | None = None
     payloads: bool = True
     fields: frozenset[str] | None = None
+    any_order: bool = False
 
     @property
     def filters(self) -> Iterator[Filter]:

@@ -18,7 +18,7 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE_MAGIC = b"\x2a\x4d\x18"
 """The last three bytes of what a zstd file may begin with as well: a frame for others, as pzstd writes it."""
 
-_CHUNK = 1024 * 1024
+_CHUNK = 128 * 1024
 _LARGEST_WINDOW = 128 * 1024 * 1024
 """The memory that a zstd file may ask for, in bytes: what the zstd command accepts without being told."""
 

@@ -83,6 +83,9 @@ class FileSource:
         """Yield the same entries in lists; the first one comes when all files have been read."""
         if query.limit == 0 or (self._knows() and self._lies_outside(query)):
             return
+        if query.any_order and query.limit is None:
+            yield from map(query.select, self._read())
+            return
         if not self._is_ordered(query):
             with closing(Sorter(query, self._spool, self._in_memory)) as sorter:
                 if self._gather(query, sorter, may_give_up=not self._knows()):
