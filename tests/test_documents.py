@@ -13,6 +13,8 @@ import pytest
 
 from serving import running_backend
 from taplogs.backend.load import load_file
+from taplogs.core.redaction_profile import built_in
+from taplogs.redaction_file import profile_named
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -56,6 +58,19 @@ def test_every_example_of_a_page_runs_and_prints_something(page: Path, environme
         if not re.match(r"\w+=", command) and not (folder / f"{number}.out").read_text("utf-8")
     ]
     assert silent == []
+
+
+def profiles_of(page: Path) -> list[str]:
+    """Return the redaction profiles that a page shows."""
+    blocks: list[str] = re.findall(r"^```toml\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [block for block in blocks if "extends" in block]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if profiles_of(page)], ids=lambda page: page.name)
+def test_every_redaction_profile_of_a_page_can_be_used(page: Path, tmp_path: Path) -> None:
+    for text in profiles_of(page):
+        (tmp_path / "company.toml").write_text(text)
+        assert profile_named(str(tmp_path / "company.toml")).labels > built_in("personal").labels
 
 
 def test_the_page_of_commands_says_what_the_help_says() -> None:

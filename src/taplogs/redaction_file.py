@@ -32,6 +32,7 @@ def profile_named(text: str) -> Profile:
 def _from_file(text: str, path: Path) -> Profile:
     import tomllib
 
+    name = path.name if path.name.endswith(_ENDING) else text
     hint = "'taplogs redact --show' prints a profile to start from"
     try:
         with path.open("rb") as file:
@@ -45,6 +46,7 @@ def _from_file(text: str, path: Path) -> Profile:
         fault = "too deeply nested" if isinstance(error, RecursionError) else error
         raise ConfigurationError(f"the redaction profile {text} is not TOML: {fault}", hint) from None
     try:
-        return parse_profile(document, path.name if path.name.endswith(_ENDING) else text)
+        return parse_profile(document, name)
     except ConfigurationError as error:
-        raise ConfigurationError(f"{text}: {error.message}", error.hint) from None
+        place = "" if name == text else f"{text}: "
+        raise ConfigurationError(f"{place}{error.message}", error.hint) from None

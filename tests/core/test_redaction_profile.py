@@ -53,7 +53,12 @@ def test_the_built_in_profiles_are_as_a_file_would_say_them() -> None:
     for name in BUILT_IN_NAMES:
         profile = built_in(name)
         document = {key: value for key, value in msgspec.to_builtins(profile).items() if key != "name"}
+        document["extends"] = "none"
         assert parse_profile(document, name) == profile
+
+
+def test_a_profile_that_does_not_say_what_it_extends_hides_secrets_all_the_same() -> None:
+    assert parse_profile({}, "own").sha256 == built_in("secrets").sha256
 
 
 def test_a_profile_makes_pseudonyms_where_it_has_labels() -> None:
@@ -62,7 +67,7 @@ def test_a_profile_makes_pseudonyms_where_it_has_labels() -> None:
 
 
 def test_the_hash_is_of_the_rules_as_canonical_json() -> None:
-    profile = parse_profile({"fields": [{"names": ["é"], "label": "x"}]}, "own")
+    profile = parse_profile({"extends": "none", "fields": [{"names": ["é"], "label": "x"}]}, "own")
     rules = {"fields": [{"names": ["é"], "label": "x"}], "parameters": [], "paths": [], "patterns": []}
     text = json.dumps(rules | {"keep": [], "messages": []}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert profile.sha256 == sha256(text.encode()).hexdigest()

@@ -2,7 +2,7 @@ r"""Redaction profiles: which values are hidden, by name, by place, by pattern, 
 
 A profile is data. A company's own one, in TOML, has the same members as the built-in ones:
 
-    extends = "personal"            # a built-in profile; what stands here goes before it
+    extends = "personal"            # a built-in profile, secrets without it; what stands here goes before it
     keep = ["nickname", "$.requestPayload.job.name"]   # names and paths that are left alone
     messages = ["$.responsePayload.faults"]   # in failed requests: what is wrong with each field, by its name
 
@@ -85,7 +85,7 @@ class PatternRule(_Part, frozen=True):
 
 
 class _Document(_Part, frozen=True):
-    extends: str = "none"
+    extends: str = "secrets"  # who forgets the line leaks no password
     fields: tuple[FieldRule, ...] = ()
     parameters: tuple[FieldRule, ...] = ()
     paths: tuple[PathRule, ...] = ()
@@ -154,8 +154,8 @@ def parse_profile(document: Mapping[str, Any], name: str) -> Profile:
         raise _refusal(
             name,
             str(error),
-            "a profile has extends, keep, messages, [[fields]] and [[parameters]] with names and label, [[paths]] with "
-            "path and label, [[patterns]] with name, pattern, label, contains and check",
+            "a profile has extends, keep, messages, [[fields]] and [[parameters]] with names, [[paths]] with path, "
+            "[[patterns]] with name and pattern; each may have a label, patterns also contains and check",
         ) from None
     for place, fault, hint in _faults(own):
         raise _refusal(name, f"{fault} - at `$.{place}`", hint)  # the first one will do
@@ -191,6 +191,7 @@ def _profile(own: _Document, name: str) -> Profile:
 
 
 def _refusal(name: str, fault: str, hint: str) -> ConfigurationError:
+    fault = re.sub(r"Object missing required field (`\w+`)", r"\1 is missing", fault)
     return ConfigurationError(f"the redaction profile {name!r} cannot be used: {fault}", hint)
 
 

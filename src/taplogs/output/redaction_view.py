@@ -18,6 +18,7 @@ _WIDTH = 100
 _HEADER = """\
 # The rules of the redaction profile {name}. Saved as company.toml and changed, it is named by
 # --redact ./company.toml. A file that holds `extends = "personal"` and rules of its own does, too.
+# Without `extends` a file goes on from secrets; here all rules are written out.
 """
 
 
@@ -34,7 +35,7 @@ def change_records(changes: Sequence[Change]) -> list[dict[str, Any]]:
 
 def profile_toml(profile: Profile) -> str:
     """Return a profile as TOML that `parse_profile` makes the same rules of, what it extends written out."""
-    parts = [_HEADER.format(name="".join(filter(str.isprintable, profile.name)))]
+    parts = [_HEADER.format(name="".join(filter(str.isprintable, profile.name))) + 'extends = "none"\n']
     parts += [f"{name} = {_value(getattr(profile, name))}\n" for name in ("keep", "messages") if getattr(profile, name)]
     for member in ("fields", "parameters", "paths", "patterns"):
         for rule in getattr(profile, member):
