@@ -105,25 +105,22 @@ def status(
 
 def verify(context: typer.Context, chosen_store: StoreOptions, display: DisplayOptions) -> None:
     """Check that the archive is sound: exit 8 where it is not."""
-    from taplogs.archive.upkeep import faults_of
+    from taplogs.output.wording import counted
 
     session = chosen_store.session(context, display)
     path = _path(session)
-    with _store(session, path) as store:
-        faults = 0
-        for fault in faults_of(store):
-            session.output.write_lines([session.output.screen.clean(fault)])
-            faults += 1
+    clean = session.output.screen.clean
+    count = 0
+    for fault in _faults(session, path):
+        session.output.write_lines([clean(fault)])
+        count += 1
+    session.output.write_lines([] if count else [clean(f"{path} is sound")])
     session.output.flush()
-    if faults:
-        from taplogs.output.wording import counted
-
+    if count:
         raise VerificationFailed(
-            f"{path} is not sound: {counted(faults, 'finding')}",
+            f"{path} is not sound: {counted(count, 'finding')}",
             "move it away, and 'taplogs sync' makes a new one of what the backend still has",
         )
-    session.output.write_lines([session.output.screen.clean(f"{path} is sound")])
-    session.output.flush()
 
 
 def prune(
@@ -213,6 +210,20 @@ def _path(session: Session) -> Path:
         raise ConfigurationError(f"there is no store {path}", "'taplogs sync --to sqlite:PATH' makes one")
     profile = session.settings.profile
     raise ConfigurationError(f"there is no archive of the profile {profile!r} yet: {path}", "'taplogs sync' makes it")
+
+
+def _faults(session: Session, path: Path) -> Iterator[str]:
+    """Yield what is wrong with a store, also where it is so damaged that it cannot be looked at."""
+    from taplogs.archive.upkeep import faults_of
+    from taplogs.sources.sqlite_database import StoreLocked
+
+    try:
+        with _store(session, path) as store:
+            yield from faults_of(store)
+    except (UsageError, StoreLocked):  # of something else, of a newer taplogs, or busy: nothing is known of it
+        raise
+    except TaplogsError as error:
+        yield error.message
 
 
 @contextmanager
