@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,21 +11,23 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 from msgspec.structs import replace
 
-from faulty_server import served, source_at
+from faulty_server import Told, served, source_at
 from generated import HOSTILE, MIDNIGHT, PAYLOADS, answer, counted, entries, groupings, moments_of, queries
 from serving import log_entry
 from taplogs.backend.app import create_app
-from taplogs.core.entry import LogEntry, encode_entries
+from taplogs.core.entry import LogEntry, encode_entries, encode_entry
 from taplogs.core.filters import GrepFilter, StatusFilter
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.stats import Grouping
 from taplogs.core.timespan import Window
 from taplogs.errors import EntryNotFound
+from taplogs.sources.file_source import open_files
 from taplogs.sources.protocol import LogSource
 from taplogs.sources.sqlite import SqliteStore
 
@@ -65,7 +68,35 @@ def sqlite_store(folder: Path, stored: Sequence[LogEntry]) -> Iterator[SqliteSto
         store.close()
 
 
-KINDS: dict[str, Kind] = {"remote": remote, "sqlite": sqlite}
+@contextmanager
+def files(folder: Path) -> Iterator[Callable[[Sequence[LogEntry]], AbstractContextManager[LogSource]]]:
+    """Two files in no order: JSON Lines in Zstandard, a JSON array in gzip."""
+
+    @contextmanager
+    def of(stored: Sequence[LogEntry]) -> Iterator[LogSource]:
+        lines, array = folder / "half.jsonl.zst", folder / "half.json.gz"
+        lines.write_bytes(zstandard.compress(encode_entries(list(stored[::2]))))
+        array.write_bytes(gzip.compress(b"[" + b",".join(map(encode_entry, stored[1::2])) + b"]"))
+        told = Told()
+        source = open_files(
+            [str(array), str(lines)],
+            stdin=None,
+            strict=True,
+            verify=None,
+            spool_folder=lambda: folder,
+            events=told,
+            clock=lambda: datetime.now(UTC),
+        )
+        try:
+            yield source
+        finally:
+            source.close()
+        assert told.notices == []
+
+    yield of
+
+
+KINDS: dict[str, Kind] = {"remote": remote, "sqlite": sqlite, "files": files}
 
 
 @pytest.fixture(scope="module", params=KINDS)
