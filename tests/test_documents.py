@@ -38,6 +38,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
             "TAPLOGS_API_KEY": backend.key,
             "TAPLOGS_CONFIG": str(tmp_path / "config.toml"),
             "TAPLOGS_CACHE_DIR": str(tmp_path / "cache"),
+            "TAPLOGS_ARCHIVE": str(tmp_path / "archive"),
         }
 
 

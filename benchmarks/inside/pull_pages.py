@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from taplogs.core.apikey import ApiKey
 from taplogs.core.query import LogQuery
-from taplogs.sources.locate import Reach, Surroundings, address_of, open_backend
+from taplogs.sources.address import BackendAddress
+from taplogs.sources.locate import Reach, Surroundings, open_backend
 
 ANY_KEY = "sk_test_" + "0" * 22
 """For a backend that takes any."""
@@ -43,7 +44,7 @@ def main() -> None:
     url, slices, number, *what = sys.argv[1:]
     key = ApiKey(os.environ.get("TAPLOGS_API_KEY", ANY_KEY))
     surroundings = Surroundings(lambda: datetime.now(UTC), time.sleep, random.random, Silent())
-    address = address_of(url, url, "/partner/logs")
+    address = BackendAddress(url)
     source = open_backend(address, key, Reach(parallel=int(slices)), surroundings)
     start = time.perf_counter()
     read = sum(map(len, source.batches(LogQuery(payloads=not what))))

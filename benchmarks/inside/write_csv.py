@@ -24,8 +24,9 @@ from msgspec import Raw
 from taplogs.backend.sample import sample_entries
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import MEMBERS, LogEntry
+from taplogs.core.formula_guard import guard
 from taplogs.output.json_text import compact
-from taplogs.output.spreadsheet import CsvRows, guard
+from taplogs.output.spreadsheet import CsvRows
 
 BATCH = 1000
 VALUES = attrgetter(*(field.name for field in msgspec.structs.fields(LogEntry)))

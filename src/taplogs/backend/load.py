@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_lines, decode_trailer
+from taplogs.core.entry import LogEntry
 from taplogs.sources.compressed import content
 from taplogs.sources.file_input import FileInput
 from taplogs.sources.file_lines import line_blocks, without_mark
-from taplogs.sources.sqlite import SqliteStore, UnstorableEntry
+from taplogs.sources.sqlite import UnstorableEntry
 
 _REASONS_KEPT = 20
+
+
+class Loadable(Protocol):
+    """What entries can be added to."""
+
+    def add(self, entries: Iterable[LogEntry]) -> int:
+        """Store those entries whose id is not here yet, all of them or none; return how many were new."""
+        ...
 
 
 @dataclass
@@ -31,7 +42,7 @@ class LoadReport:
             self.refused.append((number, reason))
 
 
-def load_file(store: SqliteStore, path: Path) -> LoadReport:
+def load_file(store: Loadable, path: Path) -> LoadReport:
     """Add the entries of a file to `store`; an entry whose id is there already stays as it is.
 
     Raises TaplogsError where the file cannot be read to its end; what came before it is in the store then.
@@ -44,7 +55,7 @@ def load_file(store: SqliteStore, path: Path) -> LoadReport:
     return report
 
 
-def _load(store: SqliteStore, number: int, block: bytes, report: LoadReport) -> None:
+def _load(store: Loadable, number: int, block: bytes, report: LoadReport) -> None:
     try:
         entries = decode_lines(block)
         added = store.add(entries)
@@ -57,7 +68,7 @@ def _load(store: SqliteStore, number: int, block: bytes, report: LoadReport) -> 
     report.duplicates += len(entries) - added
 
 
-def _load_line(store: SqliteStore, number: int, line: bytes, report: LoadReport) -> None:
+def _load_line(store: Loadable, number: int, line: bytes, report: LoadReport) -> None:
     try:
         added = store.add([decode_entry(line)])
     except UnstorableEntry as fault:

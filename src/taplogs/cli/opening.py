@@ -16,6 +16,7 @@ from taplogs.sources.place import Kind, Place
 if TYPE_CHECKING:
     from taplogs.cli.ending import End
     from taplogs.cli.session import Session
+    from taplogs.sources.clickhouse import ClickHouseStore
     from taplogs.sources.protocol import EntryStore, LogSource
 
 
@@ -28,7 +29,7 @@ def open_source(session: Session, end: End | None) -> LogSource:
 def open_store(session: Session, place: Place) -> EntryStore:
     """Return what entries are kept in, made where there is none; raises UsageError for what is no store."""
     if place.kind is Kind.CLICKHOUSE:
-        return _clickhouse(session, place)
+        return open_clickhouse(session, place.text)
     if place.kind is not Kind.SQLITE:
         raise UsageError(f"{place.text} is nothing that entries are kept in", "accepted: sqlite:PATH, clickhouse://…")
     from taplogs.sources.sqlite import SqliteStore
@@ -80,17 +81,19 @@ def _stored(session: Session, path: Path) -> LogSource:
     return SqliteStore(path, clock=session.runtime.clock, read_only=True)
 
 
-def _open_clickhouse(session: Session, place: Place, _end: End | None) -> LogSource:
-    return _clickhouse(session, place)
-
-
-def _clickhouse(session: Session, place: Place) -> EntryStore:
+def open_clickhouse(session: Session, text: str) -> ClickHouseStore:
+    """Return the store that an address such as `clickhouse://user@host/db` names; nothing is sent yet."""
     from taplogs.clickhouse_password import find_password
     from taplogs.sources.clickhouse import ClickHouseStore
     from taplogs.sources.clickhouse_address import ClickHouseAddress
 
-    address = ClickHouseAddress.parse(place.text)
-    return ClickHouseStore(address, find_password(session.runtime.environ, address), clock=session.runtime.clock)
+    address, reach = ClickHouseAddress.parse(text), session.reach
+    password = find_password(session.runtime.environ, address)
+    return ClickHouseStore(address, password, ca_file=reach.ca_file, timeout=reach.timeout, clock=session.runtime.clock)
+
+
+def _open_clickhouse(session: Session, place: Place, _end: End | None) -> LogSource:
+    return open_clickhouse(session, place.text)
 
 
 def _open_files(session: Session, place: Place, _end: End | None) -> LogSource:

@@ -3,7 +3,7 @@
 import shlex
 import signal
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from taplogs.cli.command import build_command
+from taplogs.cli.opening import open_clickhouse
 from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.session import Session
 from taplogs.errors import AuthenticationError, TaplogsError, UsageError
@@ -19,13 +20,16 @@ from taplogs.sources.address import is_loopback
 
 if TYPE_CHECKING:
     from taplogs.backend.keys import ApiKeys
+    from taplogs.sources.clickhouse import ClickHouseStore
     from taplogs.sources.sqlite import SqliteStore
+    from taplogs.sources.sqlite_database import SqliteDatabase
 
 _EPILOG = """\b
 Examples:
   taplogs serve --load requests.jsonl.gz
   taplogs serve --store logs.sqlite --new-key
   taplogs serve --store logs.sqlite --listen 0.0.0.0:8321 --rate 600/min
+  taplogs serve --store 'clickhouse://logs@db.example.com/logs?secure=1' --keys keys.sqlite
 """
 
 
@@ -36,7 +40,14 @@ def serve(
         str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
     ] = "127.0.0.1:8321",
     store: Annotated[
-        Path | None, typer.Option("--store", metavar="PATH", help="The database file; a temporary one without it.")
+        str | None,
+        typer.Option(
+            "--store", metavar="STORE", help="A database file, or clickhouse://…; a temporary file without it."
+        ),
+    ] = None,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option("--keys", metavar="PATH", help="A database file for the API keys; the store's without it."),
     ] = None,
     load: Annotated[
         list[Path] | None,
@@ -59,14 +70,13 @@ def serve(
     from taplogs.backend.keys import ApiKeys
     from taplogs.backend.ratelimit import RateLimit
     from taplogs.backend.server import BackendServer, serve_forever
-    from taplogs.sources.sqlite import SqliteStore
 
     session = Session(context.obj, SourceOptions(), display)
     output = session.output  # where it is closed, that is told before a key is made that nobody would see
     host, port = _address(listen)
     limit = RateLimit.parse(rate) if rate else None
-    with _ended_by_signals(), _database(store) as path, closing(SqliteStore(path)) as entries:
-        keys = ApiKeys(entries.database)
+    with _ended_by_signals(), _opened(session, store, keys_file) as (entries, database):
+        keys = ApiKeys(database)
         if revoke_key:
             _revoke(session, keys, revoke_key)
         _refuse_open_door(keys, host, new_key=new_key)
@@ -105,15 +115,28 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _database(store: Path | None) -> Iterator[Path]:
-    if store is not None:
-        yield store
-        return
-    with TemporaryDirectory(prefix="taplogs-") as folder:
-        yield Path(folder) / "logs.sqlite"
+def _opened(
+    session: Session, store: str | None, keys_file: Path | None
+) -> Iterator[tuple["SqliteStore | ClickHouseStore", "SqliteDatabase"]]:
+    """Give the store of entries and the database of keys, and close them."""
+    from taplogs.sources.sqlite import SqliteStore
+    from taplogs.sources.sqlite_database import SqliteDatabase
+
+    with ExitStack() as opened:
+        if store is None or not store.startswith("clickhouse"):
+            path = store or opened.enter_context(TemporaryDirectory(prefix="taplogs-")) + "/logs.sqlite"
+            entries = opened.enter_context(closing(SqliteStore(Path(path))))
+            database = opened.enter_context(closing(SqliteDatabase(keys_file))) if keys_file else entries.database
+            yield entries, database
+            return
+        if keys_file is None:
+            raise UsageError("ClickHouse holds no API keys of ours", "--keys PATH names a database file for them")
+        clickhouse = opened.enter_context(closing(open_clickhouse(session, store)))
+        clickhouse.prepare()
+        yield clickhouse, opened.enter_context(closing(SqliteDatabase(keys_file)))
 
 
-def _load(session: Session, entries: "SqliteStore", file: Path) -> None:
+def _load(session: Session, entries: "SqliteStore | ClickHouseStore", file: Path) -> None:
     from taplogs.backend.load import load_file
 
     report = load_file(entries, file)
