@@ -34,6 +34,11 @@ class EndpointTemplates:
         self._overrides = [(template_pattern(template), template) for template in templates]
         self._of_url: dict[str, str] = {}
 
+    @property
+    def has_overrides(self) -> bool:
+        """Whether there are templates of a company's own besides the shape of segments."""
+        return bool(self._overrides)
+
     def template(self, path: str) -> str:
         """Return the template of a URL's path."""
         for pattern, template in self._overrides:
