@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from command import Command
 from serving import Backend, log_entry
+from taplogs.archive.coverage import Span
 from taplogs.archive.place import held
+from taplogs.archive.sync_state import decode_state, encode_state
 from taplogs.core.query import LogQuery
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.sources.sqlite import SqliteStore
@@ -119,16 +122,13 @@ def test_status_for_programs(synced: Command, logs: Backend) -> None:
 def test_status_names_the_gaps(taplogs: Command, logs: Backend) -> None:
     command = taplogs.at(logs)
     command.here("sync", "--since", "2026-11-01T00:01:00Z")
-    path = path_of(command)
-    with closing(sqlite3.connect(path)) as connection:  # as if the clock had stood still at the first run
-        ((name, text),) = connection.execute("SELECT name, state FROM origins").fetchall()
-        state = json.loads(text)
-        state["covered"] = [
-            {"since": "", "until": "2026-10-01T00:00:00.000Z"},
-            {"since": "2026-11-01T00:00:00.000Z", "until": "2026-11-02T00:00:00.000Z"},
-        ]
-        connection.execute("UPDATE origins SET state = ? WHERE name = ?", (json.dumps(state).encode(), name))
-        connection.commit()
+    with closing(SqliteStore(path_of(command))) as store:  # as two runs of another clock would have left it
+        ((name, text),) = store.states().items()
+        covered = (
+            Span("", "2026-10-01T00:00:00.000Z"),
+            Span("2026-11-01T00:00:00.000Z", "2026-11-02T00:00:00.000Z"),
+        )
+        store.keep([], origin=name, state=encode_state(replace(decode_state(text), covered=covered)))
     lines = command.here("archive", "status").out.splitlines()
     assert [line for line in lines if line.startswith(("gap-free", "missing"))] == [
         "gap-free    from the beginning until 2026-10-01 00:00:00+00:00",
@@ -216,9 +216,9 @@ def test_a_damaged_archive_is_not_sound(synced: Command) -> None:
 
 
 def test_what_is_known_of_the_last_sync_is_checked_too(synced: Command) -> None:
-    with closing(sqlite3.connect(path_of(synced))) as connection:
-        connection.execute("UPDATE origins SET state = 'x'")
-        connection.commit()
+    with closing(SqliteStore(path_of(synced))) as store:
+        (name,) = store.states()
+        store.keep([], origin=name, state=b"x")
     run = synced.here("archive", "verify")
     assert run.code == 8
     assert run.out.startswith("what the archive says of its last sync cannot be read: ")

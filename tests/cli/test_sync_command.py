@@ -149,6 +149,15 @@ def test_hostile_texts_are_kept_as_they_are(taplogs: Command, backend: Backend) 
         assert kept(path_of(command)) == [encode_entry(entry)]
 
 
+def test_a_lone_surrogate_is_stored_as_its_escape_and_once(taplogs: Command, backend: Backend) -> None:
+    sent = recent(1, 1, user_agent="a \ud800 b", id="odd \udfff id", company_id="\ud800")
+    with FaultyServer([reply(page([sent, recent(2, 0.5)], totalLogs=2))]) as server:
+        command = taplogs.with_env(TAPLOGS_API_KEY=backend.key, TAPLOGS_BASE_URL=server.url)
+        assert [report_of(command.here("sync", "-o", "json"))["new"] for _ in range(2)] == [2, 0]
+        (_, stored) = map(json.loads, kept(path_of(command)))
+    assert (stored["userAgent"], stored["id"]) == (r"a \ud800 b", r"odd \udfff id")
+
+
 # Where it is kept
 
 

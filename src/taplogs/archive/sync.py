@@ -15,13 +15,15 @@ from msgspec.structs import replace
 
 from taplogs.archive.coverage import Span, joined, missing
 from taplogs.archive.sync_state import SyncState, decode_state, encode_state
+from taplogs.audit.canonical import well_formed
 from taplogs.audit.total_order import TotalOrder
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
-from taplogs.errors import TaplogsError, UsageError
-from taplogs.sources.protocol import EntryStore, LogSource
+from taplogs.errors import BackendError, TaplogsError, UsageError
+from taplogs.sources.protocol import EntryStore, Kept, LogSource
+from taplogs.sources.sqlite import UnstorableEntry
 
 _MOST_COMPANIES = 1000
 
@@ -172,11 +174,23 @@ class Sync:
             key=origin.key,
             environment=origin.environment,
         )
-        kept = self._store.keep(batch, origin=origin.name, state=encode_state(state), late_before=late_before)
+        kept = self._stored(batch, state, late_before)
         self.state = replace(state, late=state.late + kept.late)
         self.pulled += len(batch)
         self.new += kept.new
         self.late += kept.late
+
+    def _stored(self, batch: list[LogEntry], state: SyncState, late_before: str) -> Kept:
+        """Store a batch; of texts that no store can hold, what stands in for them in exports."""
+        name, text = self._origin.name, encode_state(state)
+        try:
+            return self._store.keep(batch, origin=name, state=text, late_before=late_before)
+        except UnstorableEntry:
+            batch = list(map(_well_formed, batch))
+        try:
+            return self._store.keep(batch, origin=name, state=text, late_before=late_before)
+        except UnstorableEntry as error:
+            raise BackendError(f"the backend has an entry that cannot be stored: it holds {error}") from None
 
     def _refuse_others(self, batch: list[LogEntry]) -> None:
         others = {*_companies(batch)} - self._known if self._known else ()
@@ -216,3 +230,9 @@ class Sync:
 
 def _companies(batch: list[LogEntry]) -> set[str]:
     return {company for company in map(_company, batch) if company is not None}
+
+
+def _well_formed(entry: LogEntry) -> LogEntry:
+    """Return an entry with each lone surrogate as its escape."""
+    values = ((name, getattr(entry, name)) for name in entry.__struct_fields__)
+    return replace(entry, **{name: well_formed(value) for name, value in values if isinstance(value, str)})
