@@ -29,7 +29,7 @@ Examples:
   taplogs archive verify
   taplogs archive prune --older-than 400d --dry-run
   taplogs archive prune --older-than 400d --yes && taplogs archive vacuum
-  cp "$(taplogs archive path)" backup.sqlite
+  sqlite3 "$(taplogs archive path)" ".backup archive-backup.sqlite"
 """
 
 
@@ -64,7 +64,10 @@ class StoreOptions(Struct, frozen=True):
 
 
 Output = Annotated[
-    str, typer.Option("--output", "-o", metavar="FORMAT", help="text or json (text).", rich_help_panel=OUTPUT)
+    str,
+    typer.Option(
+        "--output", "-o", metavar="FORMAT", help="text or json (text).", show_default=False, rich_help_panel=OUTPUT
+    ),
 ]
 
 
@@ -77,7 +80,7 @@ def status(
     ] = False,
     output: Output = "text",
 ) -> None:
-    """Show what the archive holds, since when without a gap, and what is missing."""
+    """Show what the archive holds, and of which time."""
     from taplogs.archive.place import archive_folder, archive_paths
     from taplogs.archive.upkeep import status_of
 

@@ -6,7 +6,7 @@ import typer
 
 from taplogs.cli.command import build_command
 from taplogs.cli.options import DisplayOptions, SourceOptions
-from taplogs.cli.panels import OUTPUT
+from taplogs.cli.panels import FILTERS, OUTPUT
 from taplogs.cli.session import Session
 from taplogs.errors import chosen
 
@@ -40,15 +40,28 @@ def sync_entries(
     display: DisplayOptions,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="From this time on, also what is older than the archive is."),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="From this time on, also what is older than the archive is.",
+            rich_help_panel=FILTERS,
+        ),
     ] = None,
     overlap: Annotated[
         str,
-        typer.Option("--overlap", metavar="TIME", help="How late entries may become visible (1h).", show_default=False),
+        typer.Option(
+            "--overlap",
+            metavar="TIME",
+            help="How late entries may become visible (1h).",
+            show_default=False,
+            rich_help_panel=FILTERS,
+        ),
     ] = "1h",
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="STORE", help="Not the archive, but sqlite:PATH or clickhouse://…"),
+        typer.Option(
+            "--to", metavar="STORE", help="Not the archive, but sqlite:PATH or clickhouse://…", rich_help_panel=OUTPUT
+        ),
     ] = None,
     output: Annotated[
         str,
@@ -57,6 +70,7 @@ def sync_entries(
             "-o",
             metavar="FORMAT",
             help="What is told at the end: text or json (text).",
+            show_default=False,
             rich_help_panel=OUTPUT,
         ),
     ] = "text",
