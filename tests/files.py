@@ -91,7 +91,7 @@ def pages(entries: Sequence[LogEntry]) -> bytes:
     half = len(entries) // 2
     return b"".join(
         b'{"totalLogs":%d,"nextCursor":null,"logs":%s,"serverTime":"2026-11-01T00:00:00Z"}\n'
-        % (len(entries), json_array(part))
+        % (len(entries), json_array(part).strip())
         for part in (entries[:half], entries[half:])
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_lines, decode_page, decode_trailer
 from taplogs.core.entry import LogEntry
@@ -65,7 +66,7 @@ def _at_once(block: bytes) -> list[LogEntry] | None:
         entries = decode_lines(block)
     except MalformedBody:
         return None
-    if len(entries) == block.count(b"\n"):
+    if len(entries) == block.count(b"\n") or not (entries or block.strip()):
         return entries
     return entries if len(entries) == sum(1 for line in block.split(b"\n") if line.strip()) else None
 
@@ -81,13 +82,17 @@ def _one_by_one(number: int, block: bytes, refuse: Refuse) -> Iterator[LogEntry]
 
 
 def _entries_of(line: bytes) -> list[LogEntry]:
-    """Return what one line holds: an entry, a page of them, or the end of a saved stream; raises MalformedBody."""
+    """Return what one line holds: an entry, a page of them, several, or the end of a stream; raises MalformedBody."""
     try:
         return [decode_entry(line)]
-    except MalformedBody as fault:
+    except MalformedBody:
         if decode_trailer(line) is not None:
             return []
-        try:
-            return decode_page(line).entries
-        except MalformedBody:
-            raise fault from None
+        for decode in (_decode_page, decode_lines):
+            with suppress(MalformedBody):
+                return decode(line)
+        raise
+
+
+def _decode_page(line: bytes) -> list[LogEntry]:
+    return decode_page(line).entries

@@ -91,14 +91,15 @@ class Reading:
     def _of(self, source: Input) -> Iterator[list[LogEntry]]:
         signature = source.signature()
         shape = self._shape = _Shape()
-        refused, found = self.faults.refused, 0
+        self.faults.begin()
+        found = 0
         for read in entries_in(source, self.faults):
             found += len(read)
             entries = self._seen.first_ones(read) if self._seen else read
             shape.add(entries)
             yield entries
-        if not found and self.faults.refused > refused:
-            place, reason = self.faults.latest
+        if not found and self.faults.first:
+            place, reason = self.faults.first
             raise TaplogsError(
                 f"{source.name} holds no entries: {place}: {reason}",
                 "accepted: JSON Lines, a JSON array, or CSV with the columns of taplogs; plain, gzip or zstd",
@@ -161,7 +162,7 @@ def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     head = b""
     for chunk in chunks:
         head += chunk
-        if len(head) >= _HEAD and head.strip():
+        if len(head) >= _HEAD:
             break
     return head, chain([head], chunks)
 

@@ -14,47 +14,57 @@ from taplogs.sources.file_lines import Refuse, line_blocks
 
 _BATCH = 1000
 
-Numbered = tuple[int, list[str]]
-"""A row and the number of the line that it begins in."""
+Numbered = tuple[int, list[str] | str]
+"""The number of the line that a row begins in, and its cells, or why it is none."""
 
 
 def is_table(head: bytes) -> bool:
     """Return whether a file that begins so is CSV with the columns of entries."""
-    return is_heading(next(_parsed([head.partition(b"\n")[0]], _ignore), (1, []))[1])
+    return is_heading(_heading(_rows([head.partition(b"\n")[0]], _ignore)))
 
 
 def entries_of_table(
     chunks: Iterable[bytes], refuse: Refuse, has_guard: Callable[[], bool]
 ) -> Iterator[list[LogEntry]]:
     """Yield the entries of a table. `has_guard` is asked once, as soon as some text begins as if it had the guard."""
-    rows = _parsed(chunks, refuse)
-    decoder = RowDecoder(next(rows, (1, []))[1])
+    rows = _rows(chunks, refuse)
+    decoder = RowDecoder(_heading(rows))
     guarded: bool | None = None
     while batch := list(islice(rows, _BATCH)):
-        if guarded is None and any(text[:1] == "'" for _, row in batch for text in decoder.texts(row)):
+        cells = [row for _, row in batch if not isinstance(row, str)]
+        if guarded is None and any(text[:1] == "'" for row in cells for text in decoder.texts(row)):
             guarded = has_guard()
         try:
-            yield decoder.decode_all([row for _, row in batch], guarded=bool(guarded))
+            entries = decoder.decode_all(cells, guarded=bool(guarded)) if len(cells) == len(batch) else None
         except MalformedBody:
-            yield list(_one_by_one(batch, decoder, refuse, guarded=bool(guarded)))
+            entries = None
+        yield list(_one_by_one(batch, decoder, refuse, guarded=bool(guarded))) if entries is None else entries
 
 
 def table_has_guard(chunks: Iterable[bytes]) -> bool:
     """Return whether all text in a table is as the guard leaves it: one formula without it, and there is none."""
-    rows = _parsed(chunks, _ignore)
-    decoder = RowDecoder(next(rows, (1, []))[1])
-    return all(is_guarded(text) for _, row in rows for text in decoder.texts(row))
+    rows = _rows(chunks, _ignore)
+    decoder = RowDecoder(_heading(rows))
+    return all(is_guarded(text) for _, row in rows if not isinstance(row, str) for text in decoder.texts(row))
+
+
+def _heading(rows: Iterator[Numbered]) -> list[str]:
+    cells = next(rows, (1, ""))[1]
+    return [] if isinstance(cells, str) else cells
 
 
 def _one_by_one(batch: list[Numbered], decoder: RowDecoder, refuse: Refuse, *, guarded: bool) -> Iterator[LogEntry]:
     for number, row in batch:
         try:
-            yield decoder.decode(row, guarded=guarded)
+            if isinstance(row, str):
+                refuse(number, row)
+            else:
+                yield decoder.decode(row, guarded=guarded)
         except MalformedBody as fault:
             refuse(number, fault.reason)
 
 
-def _parsed(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
+def _rows(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
     """Yield the rows that are not empty. What is not UTF-8 becomes lone surrogates, which the decoding refuses."""
     import csv
 
@@ -67,7 +77,7 @@ def _parsed(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
         except StopIteration:
             return
         except csv.Error as error:
-            refuse(number, f"not CSV: {error}")
+            yield number, f"not CSV: {error}"
             continue
         if row:
             yield number, row
