@@ -8,8 +8,9 @@ from itertools import pairwise
 
 from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
-from taplogs.audit.manifest import MANIFEST, TABLE, Manifest
+from taplogs.audit.manifest import Manifest
 from taplogs.audit.terms import terms_of
+from taplogs.core.export_names import MANIFEST, TABLE
 from taplogs.core.timespan import Window
 
 CHAIN = "chain"

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from taplogs.audit.canonical import well_formed
 from taplogs.audit.evidence_file import Watched
 from taplogs.audit.findings import Findings
-from taplogs.audit.manifest import MANIFEST, RECORDS, TABLE, File, Manifest
+from taplogs.audit.manifest import File, Manifest
 from taplogs.audit.merkle import MerkleTree
 from taplogs.audit.records_check import Expected, Segment, repeated
 from taplogs.audit.records_reading import Reading
@@ -19,6 +19,7 @@ from taplogs.audit.records_table import TableForm
 from taplogs.audit.segment_processes import checked
 from taplogs.audit.table_check import table_findings
 from taplogs.core.decoding import MalformedBody, decode_entry
+from taplogs.core.export_names import MANIFEST, RECORDS, TABLE
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import VerificationFailed

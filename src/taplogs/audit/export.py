@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from taplogs.audit.canonical import manifest_text
 from taplogs.audit.checkpoint import Beginning, Checkpoint, Progress
 from taplogs.audit.export_folder import ExportFolder
-from taplogs.audit.manifest import RECORDS, Gap, Key
+from taplogs.audit.manifest import Gap, Key
 from taplogs.audit.records_file import RecordsFile
 from taplogs.audit.total_order import TotalOrder
 from taplogs.core.entry import LogEntry
+from taplogs.core.export_names import RECORDS
 from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window

@@ -12,18 +12,10 @@ from taplogs.audit.evidence_file import read_evidence
 from taplogs.audit.finding import Finding
 from taplogs.audit.findings import Findings
 from taplogs.audit.keys import PublicKey
-from taplogs.audit.manifest import (
-    MANIFEST,
-    MOST_MANIFEST_BYTES,
-    RECORDS,
-    SIGNATURE,
-    TABLE,
-    Manifest,
-    decode_manifest,
-    head_of,
-)
+from taplogs.audit.manifest import MOST_MANIFEST_BYTES, Manifest, decode_manifest, head_of
 from taplogs.audit.manifest_check import manifest_findings
 from taplogs.audit.signature import MOST_SIGNATURE_BYTES, BadSignature, parse_signature
+from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE, TABLE
 from taplogs.errors import VerificationFailed
 
 _KNOWN = (MANIFEST, SIGNATURE, RECORDS, TABLE)

@@ -9,7 +9,8 @@ from pathlib import Path
 from shutil import rmtree
 
 from taplogs.audit.checkpoint import CHECKPOINT
-from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, RECORDS, SIGNATURE, TABLE
+from taplogs.audit.manifest import MOST_MANIFEST_BYTES
+from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE, TABLE
 from taplogs.errors import TaplogsError, UsageError
 from taplogs.file_lock import locked
 from taplogs.whole_file import open_unless_link, sync_folder

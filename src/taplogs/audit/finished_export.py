@@ -10,10 +10,11 @@ from pathlib import Path
 
 from taplogs.audit.checkpoint import Question
 from taplogs.audit.evidence_file import read_evidence
-from taplogs.audit.manifest import MANIFEST, MOST_MANIFEST_BYTES, SIGNATURE, TABLE, File, decode_manifest
+from taplogs.audit.manifest import MOST_MANIFEST_BYTES, File, decode_manifest
 from taplogs.audit.records_table import TableForm
 from taplogs.audit.signature import MOST_SIGNATURE_BYTES
 from taplogs.audit.terms import terms_asked, terms_of
+from taplogs.core.export_names import MANIFEST, SIGNATURE, TABLE
 from taplogs.errors import VerificationFailed
 
 Verify = Callable[[bytes, bytes], object]

@@ -16,13 +16,9 @@ from taplogs.audit.chain import PreviousExport
 from taplogs.audit.export import Export
 from taplogs.audit.manifest import (
     INTERVAL,
-    MANIFEST,
     MERKLE_ALGORITHM,
     ORDER,
-    RECORDS,
     SCHEMA,
-    SIGNATURE,
-    TABLE,
     Completeness,
     File,
     Gap,
@@ -37,6 +33,7 @@ from taplogs.audit.manifest import (
     Tool,
 )
 from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
+from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE, TABLE
 from taplogs.whole_file import open_unless_link, replace_file
 
 _BLOCK = 1 << 20

@@ -14,10 +14,6 @@ from msgspec import Struct
 from taplogs.audit.canonical import canonical_json, fault_of_json
 
 SCHEMA = "taplogs.export/1"
-RECORDS = "records.jsonl"
-TABLE = "records.csv"
-MANIFEST = "manifest.json"
-SIGNATURE = "manifest.json.minisig"
 INTERVAL = "[since,until)"
 ORDER = "timestamp,id ascending"
 MERKLE_ALGORITHM = "rfc6962-sha256"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from taplogs.audit.finding import Finding
-from taplogs.audit.manifest import INTERVAL, MANIFEST, MERKLE_ALGORITHM, ORDER, RECORDS, TABLE, Manifest
+from taplogs.audit.manifest import INTERVAL, MERKLE_ALGORITHM, ORDER, Manifest
 from taplogs.audit.records_table import COLUMNS
+from taplogs.core.export_names import MANIFEST, RECORDS, TABLE
 from taplogs.core.timestamp import is_canonical, parse_timestamp
 
 _INACCURACY_MS = 1000

@@ -8,18 +8,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from taplogs.audit.evidence_file import line_blocks, open_evidence, read_evidence
-from taplogs.audit.manifest import (
-    MANIFEST,
-    MERKLE_ALGORITHM,
-    MOST_MANIFEST_BYTES,
-    RECORDS,
-    SIGNATURE,
-    Manifest,
-    decode_manifest,
-)
+from taplogs.audit.manifest import MERKLE_ALGORITHM, MOST_MANIFEST_BYTES, Manifest, decode_manifest
 from taplogs.audit.merkle import MerkleTree, PathBuilder, leaf_hash, root_from_path
 from taplogs.audit.proof import SCHEMA, Proof
 from taplogs.audit.signature import MOST_SIGNATURE_BYTES
+from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE
 from taplogs.errors import EntryNotFound, VerificationFailed
 from taplogs.output.json_text import encoded
 from taplogs.output.wording import counted

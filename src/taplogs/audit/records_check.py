@@ -18,11 +18,11 @@ from msgspec import Struct
 from taplogs.audit.canonical import are_record_lines, record_lines
 from taplogs.audit.finding import Finding
 from taplogs.audit.findings import Findings
-from taplogs.audit.manifest import RECORDS
 from taplogs.audit.merkle import MerkleTree
 from taplogs.audit.records_table import RecordsTable, TableForm
 from taplogs.core.decoding import MalformedBody, decode_entry, have_canonical_times
 from taplogs.core.entry import LogEntry
+from taplogs.core.export_names import RECORDS
 from taplogs.core.timespan import Window
 
 SEGMENT_HEIGHT = 16

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 from taplogs.audit.evidence_file import line_blocks
 from taplogs.audit.finding import Finding
-from taplogs.audit.manifest import RECORDS, TABLE
 from taplogs.audit.records_table import RecordsTable, TableForm
+from taplogs.core.export_names import RECORDS, TABLE
 
 
 def table_findings(

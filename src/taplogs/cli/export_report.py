@@ -7,8 +7,9 @@ from pathlib import Path
 
 from taplogs.audit.export import Export
 from taplogs.audit.finishing import Finished
-from taplogs.audit.manifest import SIGNATURE, Manifest, head_of
+from taplogs.audit.manifest import Manifest, head_of
 from taplogs.cli.session import Session
+from taplogs.core.export_names import SIGNATURE
 from taplogs.errors import TaplogsError
 from taplogs.output.curl import shell_word
 from taplogs.output.wording import counted
