@@ -83,6 +83,7 @@ class StreamInput:
         """`stream`: an open stream, or the path of a pipe or device that is opened when it is first read."""
         self.name = name
         self._stream = stream
+        self._is_ours = isinstance(stream, Path)
         self._spool = spool
         self._kept: BinaryIO = io.BytesIO()
         self._size = 0
@@ -105,6 +106,8 @@ class StreamInput:
     def close(self) -> None:
         """Forget what was kept; standard input is left to whoever opened it."""
         self._kept.close()
+        if self._is_ours and not isinstance(self._stream, Path):
+            self._stream.close()
 
     def read_at(self, position: int, size: int) -> bytes:
         """Return up to `size` bytes from `position`, none at the end; raises OSError, TaplogsError on a full disk."""

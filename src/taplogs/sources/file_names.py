@@ -12,6 +12,8 @@ from taplogs.sources.file_input import Input, Spool, StreamInput, input_at
 
 STANDARD_INPUT = "-"
 
+_ACCEPTED = "--source names files, patterns such as logs/*.jsonl, folders of exports, or - for standard input"
+
 Verify = Callable[[Path], None]
 """Raises VerificationFailed where the export in a folder is not what it says it is."""
 
@@ -47,23 +49,28 @@ def _paths(name: str) -> Iterator[Path]:
 
     try:
         path = Path(name).expanduser()
-        if path.exists() or not has_magic(name):
-            found = [str(path)] if path.exists() else []
+        if path.exists():
+            found = [path]
+        elif has_magic(name):
+            matching = sorted(iglob(str(path), recursive=True))  # noqa: PTH207 - a pattern may be absolute
+            found = [path for path in map(Path, matching) if not path.is_dir() or _is_export(path)]
         else:
-            found = sorted(iglob(str(path), recursive=True))  # noqa: PTH207 - a pattern may be absolute
-    except (ValueError, RuntimeError, OSError) as error:  # a NUL, an unknown ~user, a name that is too long
-        raise UsageError(f"{name!r} is no name of a file: {error}") from None
+            found = []
+    except (ValueError, RuntimeError, OSError) as error:  # an unknown ~user, a name that is too long
+        raise UsageError(f"{name!r} is no name of a file: {error}", _ACCEPTED) from None
     if not found:
         what = "no file matches" if has_magic(name) else "there is no file"
-        raise UsageError(
-            f"{what} {name}", "--source names files, patterns such as logs/*.jsonl, or - for standard input"
-        )
-    yield from map(Path, found)
+        raise UsageError(f"{what} {name}", _ACCEPTED)
+    yield from found
+
+
+def _is_export(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (MANIFEST, RECORDS))
 
 
 def _records(folder: Path, verify: Verify | None) -> Path:
     """Return the records of the export in a folder, verified."""
-    if not any((folder / name).exists() for name in (MANIFEST, RECORDS)):
+    if not _is_export(folder):
         raise UsageError(f"{folder} is a folder, but no export", f"name the files in it, such as {folder / '*.jsonl'}")
     if verify is not None:
         verify(folder)
