@@ -11,7 +11,11 @@ from pathlib import Path
 from taplogs.cli.app import command_names
 
 TARGET = Path(__file__).with_name("commands.md")
-GROUPS = {"auth": ("login", "logout", "status"), "config": ("get", "set", "list", "path")}
+GROUPS = {
+    "archive": ("status", "verify", "prune", "path", "vacuum"),
+    "auth": ("login", "logout", "status"),
+    "config": ("get", "set", "list", "path"),
+}
 
 INTRODUCTION = """# Commands
 
