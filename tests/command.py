@@ -189,7 +189,7 @@ class Command:
     def here(self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Finished:
         """Run within this process: for tables of many cases."""
         out, err = _Stream(), _Stream()
-        runtime = Runtime(arguments, self.environ(env), io.StringIO(stdin), out.text, err.text)
+        runtime = Runtime(arguments, self.environ(env), _typed(stdin), out.text, err.text)
         code = run_safely(runtime)
         return Finished(code, out.written(), err.written())
 
@@ -213,6 +213,10 @@ class Command:
             raw = read_terminal(outside, dict(typed or {}))
             code = process.wait(_SECONDS)
         return Shown(code, raw, screen_of(raw, columns, rows))
+
+
+def _typed(text: str) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8")
 
 
 class _Stream:

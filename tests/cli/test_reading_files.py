@@ -1,0 +1,143 @@
+"""Every reading command over files: the same rows as over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from command import KEY, Command, sample_entries, wait_until
+from files import json_lines
+from running_tail import recent, tailing
+from serving import Backend, log_entry
+
+NO_REDACTION = ("--redact", "none")
+
+
+def zstd(content: bytes) -> bytes:
+    return zstandard.compress(content)
+
+
+@pytest.fixture
+def exported(taplogs: Command, logs: Backend, tmp_path: Path) -> Path:
+    """The folder of an export of everything, as it is."""
+    done = taplogs.at(logs).here("export", "-o", str(tmp_path / "export"), *NO_REDACTION)
+    assert done.code == 0
+    return tmp_path / "export"
+
+
+COMMANDS = [
+    ("list", "-n", "0", "-o", "jsonl"),
+    ("list", "--reverse", "-n", "7", "-s", "4xx,5xx", "-o", "jsonl"),
+    ("stats", "--by", "status", "-o", "json"),
+    ("stats", "-o", "json"),
+    ("errors", "-o", "json"),
+    ("check", "--max-error-rate", "99%", "-o", "json"),
+    ("show", "entry-00007", "-o", "json"),
+]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda words: " ".join(words[:3]))
+def test_a_command_says_of_files_what_it_says_of_the_backend(
+    taplogs: Command, logs: Backend, exported: Path, arguments: tuple[str, ...]
+) -> None:
+    expected = taplogs.at(logs).here(*arguments, *NO_REDACTION)
+    assert expected.code == 0
+    for source in (exported, exported / "records.jsonl", exported / "records.csv"):
+        done = taplogs.here(*arguments, *NO_REDACTION, "--source", str(source))
+        assert (done.code, done.out) == (0, expected.out), done.err
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress, zstd])
+@pytest.mark.parametrize("table", [(), ("--csv-raw",)])
+def test_an_export_gives_the_same_entries_in_every_form(
+    taplogs: Command, backend: Backend, tmp_path: Path, table: tuple[str, ...], compress: Callable[[bytes], bytes]
+) -> None:
+    backend.store.add([*sample_entries(), log_entry(900, user_agent="=cmd", client_id="'x", request_url="@SUM(1)")])
+    folder = tmp_path / "export"
+    assert taplogs.at(backend).here("export", "-o", str(folder), *NO_REDACTION, *table).code == 0
+    expected = taplogs.at(backend).here("list", "-n", "0", *NO_REDACTION)
+    for name in ("records.jsonl", "records.csv"):
+        path = tmp_path / f"{name}.packed"
+        path.write_bytes(compress((folder / name).read_bytes()))
+        done = taplogs.here("list", "-n", "0", *NO_REDACTION, "--source", str(path))
+        assert done.out == expected.out
+        assert "entry-00001" in done.out
+
+
+def test_standard_input_is_a_source(taplogs: Command, exported: Path) -> None:
+    text = (exported / "records.jsonl").read_text()
+    done = taplogs.run("stats", "--source", "-", "-o", "json", stdin=text)
+    assert done.code == 0
+    assert f'"requests": {len(text.splitlines())},' in done.out
+
+
+def test_what_a_shell_puts_in_a_pipe_is_a_source(taplogs: Command, exported: Path) -> None:
+    records = shlex.quote(str(exported / "records.jsonl"))
+    words = ["bash", "-c", f'"$0" -m taplogs list -n 0 --source <(gzip -c {records})']
+    done = subprocess.run([*words, sys.executable], env=taplogs.environ(), capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) == len((exported / "records.jsonl").read_text().splitlines())
+
+
+def test_an_export_that_was_changed_is_not_read_unless_asked_for(taplogs: Command, exported: Path) -> None:
+    records = exported / "records.jsonl"
+    records.write_bytes(records.read_bytes().replace(b'"statusCode":500', b'"statusCode":200', 1))
+    done = taplogs.here("list", "--source", str(exported))
+    assert (done.code, done.out) == (8, "")
+    assert "records.jsonl" in done.err
+    assert taplogs.here("list", "--source", str(exported), "--no-verify").code == 0
+
+
+def test_bad_lines_are_told_and_a_failure_where_that_is_asked_for(taplogs: Command, tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[31mlogs.jsonl"
+    path.write_bytes(json_lines([log_entry(1)]) + f"\x1b[31m {KEY}\n".encode())
+    done = taplogs.here("list", "--source", str(path))
+    assert done.code == 0
+    assert len(done.rows) == 1
+    assert "1 line is no entry and left out: " in done.err
+    assert "\x1b[31m" not in done.err
+    strict = taplogs.here("list", "--source", str(path), "--strict", "-o", "table")
+    assert (strict.code, strict.out) == (1, "")
+    assert "logs.jsonl:2: not JSON" in strict.err
+    assert "\x1b[31m" not in strict.err
+
+
+def test_a_name_that_means_nothing_is_a_usage_error(taplogs: Command, tmp_path: Path) -> None:
+    done = taplogs.here("list", "--source", str(tmp_path / "none*.jsonl"))
+    assert (done.code, done.out) == (2, "")
+    assert "no file matches" in done.err
+
+
+def test_sources_may_be_many(taplogs: Command, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.jsonl").write_bytes(json_lines([log_entry(number)]))
+    names = [str(tmp_path / f"{number}.jsonl") for number in (1, 2)]
+    assert taplogs.here("list", "--source", names[0], "--source", names[1]).ids == ["entry-00002", "entry-00001"]
+
+
+def test_no_key_and_no_backend_are_needed(taplogs: Command, tmp_path: Path) -> None:
+    (tmp_path / "logs").write_bytes(json_lines([log_entry(1)]))
+    done = taplogs.here("show", "entry-00001", "--source", str(tmp_path / "logs"), "-o", "curl")
+    assert done.code == 0
+    assert "curl" in done.out
+
+
+def test_a_file_that_grows_or_is_replaced_is_followed(taplogs: Command, tmp_path: Path) -> None:
+    path = tmp_path / "logs.jsonl"
+    path.write_bytes(json_lines([recent(1, 5)]))
+    with tailing(taplogs, "--source", str(path)) as tail:
+        wait_until(lambda: len(tail.lines) == 1)
+        with path.open("ab") as file:
+            file.write(json_lines([recent(2)]))
+        wait_until(lambda: len(tail.lines) == 2)
+        (tmp_path / "new").write_bytes(json_lines([recent(3)]))
+        (tmp_path / "new").replace(path)
+        wait_until(lambda: len(tail.lines) == 3)
+        assert tail.ids == ["entry-00001", "entry-00002", "entry-00003"]
