@@ -120,7 +120,7 @@ def test_a_stream_that_breaks_off_is_not_closed_properly(
 ) -> None:
     backend.store.add(log_entry(number, user_agent="x" * 1000) for number in range(1000))
     with closing(sqlite3.connect(tmp_path / "logs.db")) as connection:
-        connection.execute("UPDATE entries SET request_payload = 1 WHERE id = 'entry-00100'")
+        connection.execute("UPDATE entries SET payloads = 1 WHERE id = 'entry-00100'")
         connection.commit()
     with caplog.at_level(logging.ERROR), pytest.raises(httpx.RemoteProtocolError):
         backend.get(accept=NDJSON)

@@ -102,8 +102,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
 
 
 def refill(store: SqliteStore, entries: list[LogEntry]) -> None:
-    with store.database.transaction() as connection:
-        connection.execute("DELETE FROM entries")
+    store.prune(0)
     store.add(entries)
 
 
@@ -168,9 +167,9 @@ def test_percentiles_are_those_that_sqlite_ranks(tmp_path: Path) -> None:
 def _ranked(connection: sqlite3.Connection, percent: int) -> Any:
     statement = """
         WITH ranked AS (
-            SELECT latency_ms, row_number() OVER (ORDER BY latency_ms) AS rank, count(*) OVER () AS known
-            FROM entries WHERE latency_ms IS NOT NULL
+            SELECT latency, row_number() OVER (ORDER BY latency) AS rank, count(*) OVER () AS known
+            FROM entries WHERE latency IS NOT NULL
         )
-        SELECT min(latency_ms) FROM ranked WHERE rank * 100 >= ? * known
+        SELECT min(latency) FROM ranked WHERE rank * 100 >= ? * known
     """
     return connection.execute(statement, (percent,)).fetchone()[0]

@@ -302,7 +302,7 @@ class LatencyFilter(Filter):
     def holds(self, term: str, value: object) -> bool:
         if not isinstance(value, int):
             return False
-        operator, low, high = _latency_bounds(term)
+        operator, low, high = latency_bounds(term)
         return {
             ">": value > low,
             ">=": value >= low,
@@ -313,7 +313,8 @@ class LatencyFilter(Filter):
 
 
 @lru_cache(maxsize=256)
-def _latency_bounds(term: str) -> tuple[str, float, float]:
+def latency_bounds(term: str) -> tuple[str, float, float]:
+    """Return the comparison of one canonical latency term and its bounds in milliseconds; `-` alone has two."""
     match = re.fullmatch(r"(>=|<=|>|<)(.+)ms", term)
     if match:
         return match[1], float(match[2]), 0.0

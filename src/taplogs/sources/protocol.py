@@ -54,6 +54,10 @@ class Kept(Struct, frozen=True):
     late: int
 
 
+class UnstorableEntry(ValueError):
+    """An entry with something that a store has no place for, such as a lone surrogate or an integer beyond 64 bits."""
+
+
 class EntryStore(LogSource, Protocol):
     """A source that entries can be kept in, with what is known of where they come from."""
 

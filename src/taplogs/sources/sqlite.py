@@ -4,85 +4,46 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec import Raw
-
-from taplogs.core.entry import NULL, LogEntry, has_payload
+from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.errors import ConfigurationError, EntryNotFound
-from taplogs.sources.protocol import Kept
+from taplogs.sources.protocol import UnstorableEntry as UnstorableEntry
 from taplogs.sources.sqlite_database import SqliteDatabase
-from taplogs.sources.sqlite_query import Position, Selection, ordering, selection
+from taplogs.sources.sqlite_ids import stored_id
+from taplogs.sources.sqlite_moments import Moments
+from taplogs.sources.sqlite_query import Clause, Position, rows_of, selection
+from taplogs.sources.sqlite_rows import ALL_FIELDS, SUMMARY_FIELDS, EntryReader, columns_for
+from taplogs.sources.sqlite_schema import SCHEMA_VERSION as SCHEMA_VERSION
+from taplogs.sources.sqlite_schema import create, found_version
+from taplogs.sources.sqlite_words import Dictionary
 
 if TYPE_CHECKING:
     from taplogs.core.stats import Grouping, Summary
-
-SCHEMA_VERSION = 1
-
-_APPLICATION_ID = int.from_bytes(b"tapl")
-"""What marks a SQLite file as ours, in its header (PRAGMA application_id)."""
-
-# The payloads are the last columns: a row is read from its start, so a listing without them never touches the pages
-# that they overflow to. The index holds what a listing is ordered and filtered by; counting reads nothing else.
-_SCHEMA = """
-CREATE TABLE entries (
-    id TEXT PRIMARY KEY,
-    timestamp TEXT NOT NULL,
-    method TEXT NOT NULL,
-    request_url TEXT NOT NULL,
-    status_code INTEGER NOT NULL,
-    latency_ms INTEGER,
-    ip_address TEXT,
-    user_agent TEXT,
-    client_id TEXT,
-    company_id TEXT,
-    created_at TEXT,
-    updated_at TEXT,
-    request_payload BLOB,
-    response_payload BLOB
-);
-CREATE INDEX entries_by_time ON entries (timestamp, id, status_code, method);
-"""
-
-_ORIGINS = "CREATE TABLE IF NOT EXISTS origins (name TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID"
+    from taplogs.sources.protocol import Kept
 
 _BATCH = 500
 
-_FULL = ", ".join(LogEntry.__struct_fields__)
-_EMPTY = dict.fromkeys(LogEntry.__struct_fields__, "NULL") | {
-    "id": "''",
-    "timestamp": "''",
-    "method": "''",
-    "request_url": "''",
-    "status_code": "0",
-}
-_SUMMARY = ", ".join(_EMPTY[name] if name.endswith("_payload") else name for name in LogEntry.__struct_fields__)
-
-_Row = tuple[str, str, str, str, int, int | None, bytes | None, bytes | None, *tuple[str | None, ...]]
-
-
-class UnstorableEntry(ValueError):
-    """An entry with something that SQLite has no type for: a lone surrogate, or an integer beyond 64 bits."""
-
 
 class SqliteStore:
-    """A LogSource over one SQLite file, which entries can be added to; threads and processes may share it."""
+    """An EntryStore over one SQLite file; threads and processes may share it."""
 
     def __init__(
         self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), read_only: bool = False
     ) -> None:
-        """Open the store, creating it where there is none, unless it is only to be read.
+        """Open the store, creating it or bringing it up to date; one that is only read is left as it is.
 
-        Raises ConfigurationError where the file is something else or of a newer taplogs, TaplogsError where it
-        cannot be opened.
+        Raises ConfigurationError where the file is something else, of a newer taplogs, or not fit to be read only;
+        TaplogsError where it cannot be opened.
         """
         self.database = SqliteDatabase(path, read_only=read_only)
         self._clock = clock
+        self._moments = Moments()
+        self._dictionary = Dictionary()
         try:
             self._prepare()
         except BaseException:
@@ -95,46 +56,47 @@ class SqliteStore:
         `after` starts beyond that position in the order, `offset` leaves out so many matching entries first. All of
         it is one snapshot of the store, whatever is added meanwhile.
         """
-        return chain.from_iterable(self._select(query, selection(query, after), offset))
+        return chain.from_iterable(self._select(query, after, offset))
 
     def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
         """Yield the same entries in lists."""
-        return self._select(query, selection(query))
+        return self._select(query)
 
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""
-        try:
-            with self.database.connection() as connection:
-                row = connection.execute(f"SELECT {_FULL} FROM entries WHERE id = ?", (entry_id,)).fetchone()  # noqa: S608 - our own columns
-        except UnicodeEncodeError:  # a lone surrogate, which no stored id has
-            row = None
-        if row is None:
+        statement = f"SELECT {columns_for(ALL_FIELDS)} FROM entries WHERE id = ?"  # noqa: S608 - our own columns
+        with self.database.snapshot() as connection:
+            try:
+                rows = connection.execute(statement, (stored_id(entry_id),)).fetchall()
+            except UnicodeEncodeError:  # a lone surrogate, which no stored id has
+                rows = []
+            found = self._reader(connection, ALL_FIELDS).entries(rows)
+        if not found:
             raise EntryNotFound(f"no entry has the id {entry_id!r}")
-        return _entries([row])[0]
+        return found[0]
 
     def count(self, query: LogQuery) -> int | None:
         """Return how many entries match regardless of the limit, or None where only reading them all would tell."""
-        chosen = selection(query)
-        if not chosen.complete:
-            return None
-        statement = f"SELECT count(*) FROM entries WHERE {chosen.condition}"  # noqa: S608 - a condition of our own, with parameters
-        with self.database.connection() as connection:
-            return int(connection.execute(statement, chosen.parameters).fetchone()[0])
+        from taplogs.sources.sqlite_summary import Counting
+
+        with self.database.snapshot() as connection:
+            chosen = selection(connection, self._moments, query)
+            if not chosen.complete:
+                return None
+            return Counting(connection, self._dictionary, self._moments, chosen).number()
 
     def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
         """Return all entries that match, counted, regardless of the limit."""
         from taplogs.core.stats import Summary, fold
-        from taplogs.sources.sqlite_summary import count_groups, count_moments
+        from taplogs.sources.sqlite_summary import Counting
 
-        chosen = selection(query)
-        if not chosen.complete:
-            return fold(self.batches(grouping.query(query)), grouping)
-        summary = Summary(grouping)
         with self.database.snapshot() as connection:
-            count_groups(connection, chosen, summary)
-            if grouping.timeline or grouping.ends:
-                count_moments(connection, chosen, summary.timeline)
-        return summary
+            chosen = selection(connection, self._moments, query)
+            if chosen.complete:
+                summary = Summary(grouping)
+                Counting(connection, self._dictionary, self._moments, chosen).summary(summary)
+                return summary
+        return fold(self.batches(grouping.query(query)), grouping)
 
     def now(self) -> datetime:
         """Return what time it is here, aware, in UTC."""
@@ -142,100 +104,85 @@ class SqliteStore:
 
     def newest(self) -> str | None:
         """Return the timestamp of the newest entry, None in an empty store."""
-        with self.database.connection() as connection:
-            row = connection.execute("SELECT max(timestamp) FROM entries").fetchone()
-        return None if row[0] is None else str(row[0])
+        return self._outermost("max")
+
+    def oldest(self) -> str | None:
+        """Return the timestamp of the oldest entry, None in an empty store."""
+        return self._outermost("min")
 
     def add(self, entries: Iterable[LogEntry]) -> int:
         """Store those entries whose id is not here yet, all of them or none; return how many were new.
 
         Raises UnstorableEntry.
         """
-        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - our own columns
-        try:
-            with self.database.transaction() as connection, closing(connection.cursor()) as cursor:
-                cursor.executemany(statement, map(_row, entries))
-                return max(cursor.rowcount, 0)  # -1 where there were no entries at all
-        except UnicodeEncodeError:
-            raise UnstorableEntry("a lone surrogate, which SQLite cannot hold") from None
-        except OverflowError:
-            raise UnstorableEntry("an integer beyond 64 bits, which SQLite cannot hold") from None
+        from taplogs.sources.sqlite_writing import EntryWriter
 
-    def prune(self, keep: int) -> int:
-        """Remove all but the newest `keep` entries; return how many were removed."""
-        statement = (
-            "DELETE FROM entries WHERE (timestamp, id) <= "
-            "(SELECT timestamp, id FROM entries ORDER BY timestamp DESC, id DESC LIMIT 1 OFFSET ?)"
-        )
         with self.database.transaction() as connection:
-            return connection.execute(statement, (keep,)).rowcount
-
-    def oldest(self) -> str | None:
-        """Return the timestamp of the oldest entry, None in an empty store."""
-        with self.database.connection() as connection:
-            row = connection.execute("SELECT min(timestamp) FROM entries").fetchone()
-        return None if row[0] is None else str(row[0])
+            return EntryWriter(connection, self._moments).add(entries).new
 
     def keep(self, entries: Sequence[LogEntry], *, origin: str, state: bytes, late_before: str = "") -> Kept:
         """Store those entries whose id is not here yet, and the state of an origin, all of it or nothing.
 
         Raises UnstorableEntry.
         """
-        statement = f"INSERT INTO entries ({_FULL}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO NOTHING"  # noqa: S608 - our own columns
-        new = late = 0
-        try:
-            with self.database.transaction() as connection:
-                for entry in entries:
-                    if connection.execute(statement, _row(entry)).rowcount > 0:
-                        new += 1
-                        late += entry.timestamp < late_before
-                _set_states(connection, {origin: state})
-        except UnicodeEncodeError:
-            raise UnstorableEntry("a lone surrogate, which SQLite cannot hold") from None
-        except OverflowError:
-            raise UnstorableEntry("an integer beyond 64 bits, which SQLite cannot hold") from None
-        return Kept(new, late)
+        from taplogs.sources.sqlite_writing import EntryWriter
+
+        with self.database.transaction() as connection:
+            kept = EntryWriter(connection, self._moments).add(entries, late_before)
+            _set_states(connection, {origin: state})
+        return kept
 
     def states(self) -> Mapping[str, bytes]:
-        """Return the state of each origin."""
+        """Return what `keep` was last given as the state of each origin."""
         with self.database.connection() as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'origins'").fetchone():
-                return {}
             return dict(connection.execute("SELECT name, state FROM origins").fetchall())
+
+    def prune(self, keep: int) -> int:
+        """Remove all but the newest `keep` entries; return how many were removed."""
+        from taplogs.sources.sqlite_removal import all_but, remove
+
+        with self.database.transaction() as connection:
+            clause = all_but(connection, keep)
+            removed = 0 if clause is None else remove(connection, clause)
+        if removed:
+            self.database.truncate_log()
+        return removed
 
     def remove_before(self, timestamp: str, states: Mapping[str, bytes]) -> int:
         """Remove the entries earlier than a canonical timestamp, and store states; return how many were removed."""
+        from taplogs.sources.sqlite_removal import remove
+
         with self.database.transaction() as connection:
+            removed = remove(connection, Clause("moment < ?", (self._moments.number(timestamp),)))
             _set_states(connection, states)
-            return connection.execute("DELETE FROM entries WHERE timestamp < ?", (timestamp,)).rowcount
+        if removed:
+            self.database.truncate_log()
+        return removed
 
     def vacuum(self) -> None:
         """Give the space of removed entries back to the file system."""
-        with self.database.connection() as connection:
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self.database.vacuum()
 
     def faults(self) -> Iterator[str]:
         """Yield what is wrong with the store, each in a sentence; nothing in a sound one."""
+        from taplogs.sources.sqlite_faults import faults
+
         with self.database.snapshot() as connection:
-            for (message,) in connection.execute("PRAGMA integrity_check").fetchall():
-                if message != "ok":
-                    yield message
+            yield from faults(connection)
 
     def close(self) -> None:
         """Release the connections to the file."""
         self.database.close()
 
-    def _select(self, query: LogQuery, chosen: Selection, offset: int = 0) -> Iterator[list[LogEntry]]:
+    def _select(self, query: LogQuery, after: Position | None = None, offset: int = 0) -> Iterator[list[LogEntry]]:
         left = query.limit
-        bound = f"LIMIT {-1 if left is None else left} OFFSET {offset}" if chosen.complete else ""
-        columns = _columns(query, chosen)
-        statement = f"SELECT {columns} FROM entries WHERE {chosen.condition} ORDER BY {ordering(query.order)} {bound}"  # noqa: S608 - our own words, with parameters
-        with (
-            self.database.connection() as connection,
-            closing(connection.execute(statement, chosen.parameters)) as rows,
-        ):
-            while batch := _entries(rows.fetchmany(_BATCH)):
+        with self.database.snapshot() as connection:
+            chosen = selection(connection, self._moments, query, after)
+            bound = f"LIMIT {-1 if left is None else left} OFFSET {offset}" if chosen.complete else ""
+            fields = _fields(query, complete=chosen.complete)
+            reader = self._reader(connection, fields)
+            rows = rows_of(connection, columns_for(fields), chosen, query.order, bound)
+            while batch := reader.entries(rows.fetchmany(_BATCH)):
                 if not chosen.complete:
                     matching = query.select(batch)
                     batch, offset = matching[offset:], max(0, offset - len(matching))
@@ -245,111 +192,47 @@ class SqliteStore:
                 if left == 0:
                     return
 
+    def _reader(self, connection: sqlite3.Connection, fields: frozenset[str]) -> EntryReader:
+        return EntryReader(connection, self._dictionary, self._moments, fields)
+
+    def _outermost(self, which: str) -> str | None:
+        with self.database.connection() as connection:
+            (moment,) = connection.execute(f"SELECT {which}(moment) FROM entries").fetchone()  # noqa: S608 - min or max
+        return None if moment is None else self._moments.text(moment)
+
     def _prepare(self) -> None:
         with self.database.connection() as connection:
-            ready = self._is_ready(connection)
-        if not ready and self.database.read_only:
-            raise ConfigurationError(f"{self.database.path} holds no entries", "name a store of taplogs")
-        if not ready:
-            self.database.enter_wal_mode()
-            with self.database.transaction() as connection:
-                if not self._is_ready(connection):  # otherwise another process was faster
-                    _create(connection)
+            version = found_version(connection, self.database.path)
+        if version == SCHEMA_VERSION:
+            return
+        if self.database.read_only:
+            raise _unfit(self.database.path, version)
+        if version:
+            from taplogs.sources.sqlite_migration import migrate
 
-    def _is_ready(self, connection: sqlite3.Connection) -> bool:
-        """Return whether the file holds a store, False where it is new; raises ConfigurationError for anything else."""
-        # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-            if tables or version:
-                raise ConfigurationError(
-                    f"{self.database.path} is a database of something else", "name another file for the store"
-                )
-            return False
-        if version > SCHEMA_VERSION:
-            raise ConfigurationError(
-                f"the store {self.database.path} was made by a newer taplogs: schema {version}, not {SCHEMA_VERSION}",
-                "upgrade taplogs, or name another file",
-            )
-        return True
+            migrate(self.database)
+            return
+        self.database.enter_wal_mode()
+        with self.database.transaction() as connection:
+            if not found_version(connection, self.database.path):  # otherwise another process was faster
+                create(connection)
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    for statement in _SCHEMA.split(";"):
-        connection.execute(statement)
-    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+def _unfit(path: Path, version: int) -> ConfigurationError:
+    if version:
+        return ConfigurationError(
+            f"the store {path} was made by an earlier taplogs: schema {version}, not {SCHEMA_VERSION}",
+            f"'taplogs serve --store {path}' brings it up to date, and so does whatever else adds entries to it",
+        )
+    return ConfigurationError(f"{path} is empty: no store of taplogs", "name a file that entries were stored in")
 
 
 def _set_states(connection: sqlite3.Connection, states: Mapping[str, bytes]) -> None:
-    connection.execute(_ORIGINS)
     connection.executemany("INSERT OR REPLACE INTO origins VALUES (?, ?)", states.items())
 
 
-def _columns(query: LogQuery, chosen: Selection) -> str:
-    """Return what to select for each field of an entry: the column, or a constant where nobody looks at it."""
-    if query.fields is None or not chosen.complete:
-        return _FULL if query.needs_payloads else _SUMMARY
-    return ", ".join(name if name in query.fields else _EMPTY[name] for name in LogEntry.__struct_fields__)
-
-
-def _entries(rows: list[tuple[Any, ...]]) -> list[LogEntry]:
-    # Column by column, and no call but one: this saves a quarter of the time of reading a million entries.
-    return [
-        LogEntry(
-            entry_id,
-            timestamp,
-            method,
-            url,
-            status,
-            latency,
-            NULL if request is None else Raw(request),
-            NULL if response is None else Raw(response),
-            ip,
-            agent,
-            client,
-            company,
-            created,
-            updated,
-        )
-        for (
-            entry_id,
-            timestamp,
-            method,
-            url,
-            status,
-            latency,
-            request,
-            response,
-            ip,
-            agent,
-            client,
-            company,
-            created,
-            updated,
-        ) in rows
-    ]
-
-
-def _row(entry: LogEntry) -> _Row:
-    return (
-        entry.id,
-        entry.timestamp,
-        entry.method,
-        entry.request_url,
-        entry.status_code,
-        entry.latency_ms,
-        _stored(entry.request_payload),
-        _stored(entry.response_payload),
-        entry.ip_address,
-        entry.user_agent,
-        entry.client_id,
-        entry.company_id,
-        entry.created_at,
-        entry.updated_at,
-    )
-
-
-def _stored(payload: Raw) -> bytes | None:
-    return bytes(payload) if has_payload(payload) else None
+def _fields(query: LogQuery, *, complete: bool) -> frozenset[str]:
+    """Return the fields of entries that somebody looks at: the reader, or a filter that is applied again."""
+    if query.fields is None or not complete:
+        return ALL_FIELDS if query.needs_payloads else SUMMARY_FIELDS
+    return query.fields

@@ -15,6 +15,8 @@ from taplogs.errors import ConfigurationError, TaplogsError
 _BUSY_SECONDS = 30.0
 """How long a writer waits for another process or thread to finish writing."""
 
+_UNWRITABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+
 
 class StoreLocked(TaplogsError):
     """Another process has been writing for longer than anybody waits."""
@@ -77,6 +79,17 @@ class SqliteDatabase:
         with self.connection() as connection:
             _enter_wal_mode(connection)
 
+    def vacuum(self) -> None:
+        """Give the space of what was removed back to the file system."""
+        with self.connection() as connection:
+            connection.execute("VACUUM")
+        self.truncate_log()
+
+    def truncate_log(self) -> None:
+        """Bring all that was written into the file itself, so that the log beside it holds nothing removed any more."""
+        with self.connection() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         """Close what is idle now, and what is still lent out when it comes back."""
         with self._lock:
@@ -101,24 +114,40 @@ class SqliteDatabase:
         connection.close()
 
     def _connect(self) -> sqlite3.Connection:
+        if self.read_only:
+            return self._connect_for_reading()
+        with suppress(OSError):  # a new file is for nobody else to read; SQLite says itself what is wrong with another
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Removed content is overwritten: what an archive no longer holds must not be found in its file.
+        return self._opened("mode=rw", "PRAGMA synchronous = NORMAL", "PRAGMA secure_delete = ON")
+
+    def _connect_for_reading(self) -> sqlite3.Connection:
+        """Connect so that nothing can be written, in a folder, too, in which nothing may be."""
+        pragmas = ("PRAGMA query_only = ON", "SELECT count(*) FROM sqlite_master")
+        try:
+            return self._opened("mode=rw", *pragmas)  # of a file that may not be written, SQLite makes mode=ro itself
+        except sqlite3.OperationalError as error:
+            if not self.path.exists() or self._has_log() or not _name(error).startswith(_UNWRITABLE):
+                raise
+        return self._opened("immutable=1", *pragmas)  # the log and its index could not even be made
+
+    def _opened(self, parameter: str, *statements: str) -> sqlite3.Connection:
+        """Return a connection to the file as a URI (sqlite.org/uri.html), after these statements."""
+        address = f"{self.path.absolute().as_uri()}?{parameter}"
         connection = sqlite3.connect(
-            self._address(), uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-        except sqlite3.Error:
+            for statement in statements:
+                connection.execute(statement).fetchall()
+        except BaseException:
             connection.close()
             raise
         return connection
 
-    def _address(self) -> str:
-        """Return the file as a URI (sqlite.org/uri.html); one that is not there is made for nobody else to read."""
-        path = self.path.absolute()
-        if self.read_only:
-            return f"{path.as_uri()}?mode=ro"
-        with suppress(OSError):  # SQLite says itself what is wrong with a file
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        return f"{path.as_uri()}?mode=rw"
+    def _has_log(self) -> bool:
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return log.exists() and log.stat().st_size > 0
 
     def _fault(self, error: sqlite3.Error) -> TaplogsError:
         if _name(error) == "SQLITE_NOTADB":

@@ -1,0 +1,140 @@
+"""Rows of the table of entries -> entries, a batch at a time and column by column."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any
+
+from taplogs.core.entry import NULL, LogEntry
+from taplogs.sources.sqlite_ids import id_text
+from taplogs.sources.sqlite_moments import Moments
+from taplogs.sources.sqlite_words import NOTHING, Dictionary
+
+COLUMNS = {
+    "moment": "0",
+    "id": "''",
+    "method": str(NOTHING),
+    "place": "0",
+    "url": "''",
+    "status": "0",
+    "latency": "NULL",
+    "ip": str(NOTHING),
+    "agent": str(NOTHING),
+    "client": str(NOTHING),
+    "company": str(NOTHING),
+    "created": "NULL",
+    "updated": "NULL",
+    "payloads": "NULL",
+}
+"""The columns that entries are made of, and for each what stands in its place where nobody looks at it."""
+
+_NEEDED = {
+    "id": ("id",),
+    "timestamp": ("moment",),
+    "method": ("method",),
+    "request_url": ("place", "url"),
+    "status_code": ("status",),
+    "latency_ms": ("latency",),
+    "request_payload": ("payloads",),
+    "response_payload": ("payloads",),
+    "ip_address": ("ip",),
+    "user_agent": ("agent",),
+    "client_id": ("client",),
+    "company_id": ("company",),
+    "created_at": ("moment", "created"),
+    "updated_at": ("moment", "created", "updated"),
+}
+ALL_FIELDS = frozenset(LogEntry.__struct_fields__)
+SUMMARY_FIELDS = ALL_FIELDS - {"request_payload", "response_payload"}
+
+
+def columns_for(fields: frozenset[str]) -> str:
+    """Return what to select so that these fields of entries can be made; the others are left empty."""
+    needed = {column for field in fields for column in _NEEDED[field]}
+    return ", ".join(column if column in needed else constant for column, constant in COLUMNS.items())
+
+
+class EntryReader:
+    """Makes entries of rows, within one snapshot."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, dictionary: Dictionary, moments: Moments, fields: frozenset[str]
+    ) -> None:
+        """`fields`: what the rows were selected for; all others are empty."""
+        self._connection = connection
+        self._dictionary = dictionary
+        self._moments = moments
+        self._fields = fields
+        self._payloads = None
+        if fields >= {"request_payload"}:
+            from taplogs.sources.sqlite_payloads import PayloadReader
+
+            self._payloads = PayloadReader(connection)
+
+    def entries(self, rows: Sequence[tuple[Any, ...]]) -> list[LogEntry]:
+        """Return the entries of rows of `columns_for`; raises sqlite3.DatabaseError where a row is damaged."""
+        if not rows:
+            return []
+        columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+        coded = [columns[name] for name in ("method", "ip", "agent", "client", "company")]
+        try:
+            words = self._dictionary.words(self._connection, (code for codes in coded for code in {*codes}))
+            methods, ips, agents, clients, companies = ([words[code] for code in codes] for codes in coded)
+            requests, responses = self._pairs(columns["payloads"])
+            created, updated = self._logged(columns)
+            made = map(
+                LogEntry,
+                map(id_text, columns["id"]),
+                self._moments.texts(columns["moment"]) if "timestamp" in self._fields else repeat(""),
+                methods if "method" in self._fields else repeat(""),
+                self._urls(columns),
+                columns["status"],
+                columns["latency"],
+                requests,
+                responses,
+                ips,
+                agents,
+                clients,
+                companies,
+                created,
+                updated,
+            )
+            return list(made)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise sqlite3.DatabaseError(f"an entry is damaged: {error}") from error
+
+    def _urls(self, columns: dict[str, tuple[Any, ...]]) -> Iterable[str]:
+        if "request_url" not in self._fields:
+            return repeat("")
+        places = self._dictionary.places(self._connection, {*columns["place"]})
+        return [places[place].join(url) for place, url in zip(columns["place"], columns["url"], strict=True)]
+
+    def _pairs(self, numbers: Iterable[int | None]) -> tuple[Iterable[Any], Iterable[Any]]:
+        if self._payloads is None:
+            return repeat(NULL), repeat(NULL)
+        find, nothing = self._payloads.pair, (NULL, NULL)
+        requests, responses = zip(*[nothing if number is None else find(number) for number in numbers], strict=True)
+        return requests, responses
+
+    def _logged(self, columns: dict[str, tuple[Any, ...]]) -> tuple[Iterable[str | None], Iterable[str | None]]:
+        """Return when entries were logged, and last changed."""
+        if not self._fields & {"created_at", "updated_at"}:
+            return repeat(None), repeat(None)
+        created = list(map(_moved, columns["moment"], columns["created"]))
+        bases = [
+            base if isinstance(base, int) else moment for base, moment in zip(created, columns["moment"], strict=True)
+        ]
+        updated = map(_moved, bases, columns["updated"])
+        return self._texts(created, "created_at"), self._texts(list(updated), "updated_at")
+
+    def _texts(self, values: Sequence[int | str | None], field: str) -> Iterable[str | None]:
+        if field not in self._fields:
+            return repeat(None)
+        text = self._moments.text
+        return [text(value) if isinstance(value, int) else value for value in values]
+
+
+def _moved(base: int, value: int | str | None) -> int | str | None:
+    return base + value if isinstance(value, int) else value

@@ -1,0 +1,98 @@
+"""The tables of the local store, and what marks a file as one of ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from taplogs.errors import ConfigurationError
+
+SCHEMA_VERSION = 2
+
+APPLICATION_ID = int.from_bytes(b"tapl")
+"""What marks a SQLite file as ours, in its header (PRAGMA application_id)."""
+
+MIXED_IDS = 3
+"""The kinds of ids where there are both: the bits of UUIDs (1) and of other texts (2)."""
+
+# entries          one row each, clustered in the total order. A moment is in milliseconds since 1970; created_at counts
+#                  from it, updated_at from created_at (a text where it is no moment). An id that is a UUID is a blob.
+#                  What is of few values is a code of `words` or `places`; `url` is what the place leaves of it.
+#                  `payloads` is the number under which both payloads are kept, null without any.
+# words, places    codes are never given twice, so what a reader remembers of them stays true.
+# payload_blocks   payloads `first` to `first + number - 1`, compressed together; payload_tail: those after all blocks.
+# counts           roll-ups: how many entries a month (0: all time) has of a group, and of each latency.
+# quarters         roll-ups: how many entries a quarter of an hour has of a status.
+# origins          what `keep` was last given as the state of each origin.
+# traits           one row: the kinds of ids there are.
+_SCHEMA = """
+CREATE TABLE entries (
+    moment INTEGER NOT NULL,
+    id NOT NULL,
+    status INTEGER NOT NULL,
+    latency INTEGER,
+    method INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    ip INTEGER,
+    agent INTEGER,
+    client INTEGER,
+    company INTEGER,
+    created,
+    updated,
+    payloads INTEGER,
+    PRIMARY KEY (moment, id)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX entries_by_id ON entries (id);
+CREATE INDEX failed_entries ON entries (moment, id, status) WHERE status >= 400;
+CREATE TABLE words (
+    code INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, word TEXT NOT NULL, UNIQUE (kind, word)
+);
+CREATE TABLE places (
+    code INTEGER PRIMARY KEY AUTOINCREMENT, origin TEXT NOT NULL, endpoint TEXT NOT NULL, UNIQUE (endpoint, origin)
+);
+CREATE TABLE payload_blocks (first INTEGER PRIMARY KEY, number INTEGER NOT NULL, content BLOB NOT NULL);
+CREATE TABLE payload_tail (number INTEGER PRIMARY KEY, request BLOB, response BLOB);
+CREATE TABLE counts (
+    month INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    method INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    client INTEGER NOT NULL,
+    company INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    latencies BLOB NOT NULL,
+    PRIMARY KEY (month, place, method, status, client, company)
+) WITHOUT ROWID;
+CREATE TABLE quarters (
+    quarter INTEGER NOT NULL, status INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (quarter, status)
+) WITHOUT ROWID;
+CREATE TABLE origins (name TEXT PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE traits (id_kinds INTEGER NOT NULL);
+INSERT INTO traits VALUES (0)
+"""
+
+
+def found_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the store in a file, 0 where it is new; raises ConfigurationError for anything else."""
+    # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        if tables or version:
+            raise ConfigurationError(f"{path} is a database of something else", "name another file for the store")
+        return 0
+    if version > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the store {path} was made by a newer taplogs: schema {version}, not {SCHEMA_VERSION}",
+            "upgrade taplogs, or name another file",
+        )
+    return version
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables of an empty store, within the transaction of `connection`."""
+    for statement in _SCHEMA.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
