@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 import zstandard
@@ -37,7 +38,9 @@ from taplogs.core.entry import LogEntry, encode_entries
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.stats import Grouping
 from taplogs.core.timespan import Window
-from taplogs.errors import EntryNotFound
+from taplogs.errors import EntryNotFound, TaplogsError
+from taplogs.sources.file_names import inputs_named
+from taplogs.sources.file_source import FileSource
 from taplogs.sources.protocol import LogSource
 
 examples = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -263,3 +266,36 @@ def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
         assert list(source.search(LogQuery())) == []
         assert source.count(LogQuery()) == 0
     assert told.notices == []
+
+
+def test_standard_input_that_is_a_file_is_read_from_where_it_stands_and_not_kept(tmp_path: Path) -> None:
+    stored = [log_entry(number, response_payload=Raw(b'"%s"' % (b"x" * 100_000))) for number in range(300)]
+    (tmp_path / "logs").write_bytes(b"passed over\n" + json_lines(stored))
+    with (tmp_path / "logs").open("rb") as file:
+        file.readline()
+        with opened("-", stdin=file) as source:
+            for _ in range(2):
+                assert source.count(LogQuery()) == 300
+        assert file.read(5) == b'{"id"'
+
+
+def full_disk() -> BinaryIO:
+    return cast(BinaryIO, io.BufferedRandom(io.FileIO("/dev/full", "r+")))
+
+
+def test_a_full_disk_where_entries_are_sorted_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_bytes(json_lines([log_entry(number) for number in range(200)]))
+    inputs = inputs_named([str(tmp_path / "logs")], stdin=None, spool=full_disk, verify=None)
+    source = FileSource(inputs, strict=False, spool=full_disk, events=Told(), clock=lambda: NOW, in_memory=5000)
+    with pytest.raises(TaplogsError, match="cannot be kept: No space left on device"):
+        list(source.search(LogQuery()))
+
+
+def test_a_stream_that_could_not_be_kept_can_be_read_once() -> None:
+    stored = [log_entry(number, response_payload=Raw(b'"%s"' % (b"x" * 100_000))) for number in range(300)]
+    inputs = inputs_named(["-"], stdin=piped(json_lines(stored)), spool=full_disk, verify=None)
+    source = FileSource(inputs, strict=False, spool=full_disk, events=Told(), clock=lambda: NOW)
+    assert source.count(LogQuery()) == 300
+    with pytest.raises(TaplogsError, match="cannot be kept: No space left on device"):
+        source.count(LogQuery())
+    source.close()

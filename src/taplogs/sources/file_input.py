@@ -6,10 +6,12 @@ import io
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from msgspec import Struct
 
 from taplogs.errors import TaplogsError
 
@@ -70,48 +72,58 @@ class FileInput:
             found = self.path.stat()
         except OSError as error:
             raise _unreadable(self.name, error) from error
-        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return _signature(found)
 
     def close(self) -> None:
         """Nothing is kept."""
 
 
 class StreamInput:
-    """Standard input, a pipe or a device: it is read once, as far as somebody asks, and kept for who reads it again."""
+    """Standard input, a pipe or a device: it is read once, as far as somebody asks, and kept for who reads it again.
+
+    Where it is a file (`taplogs stats --source - < logs.jsonl`), it is read again and nothing is kept.
+    """
 
     def __init__(self, name: str, stream: BinaryIO | Path, spool: Spool) -> None:
         """`stream`: an open stream, or the path of a pipe or device that is opened when it is first read."""
         self.name = name
         self._stream = stream
         self._is_ours = isinstance(stream, Path)
+        self._file = None if isinstance(stream, Path) else _PlainFile.of(stream)
         self._spool = spool
         self._kept: BinaryIO = io.BytesIO()
         self._size = 0
         self._ended = False
+        self._lost: TaplogsError | None = None
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Give the stream from its beginning; raises TaplogsError where it cannot be opened or kept."""
+        """Give the stream from its beginning; raises TaplogsError where it cannot be opened or was not kept."""
         if isinstance(self._stream, Path):
             try:
                 self._stream = self._stream.open("rb")
             except OSError as error:
                 raise _unreadable(self.name, error) from error
-        yield cast(BinaryIO, io.BufferedReader(_Rereading(self), _STEP))
+        if self._lost:
+            raise self._lost
+        yield cast(BinaryIO, io.BufferedReader(_Rereading(self.read_at), _STEP))
 
     def signature(self) -> Signature:
-        """Return the same always: a stream has one content."""
-        return ()
+        """Return the same always, for a stream has one content, unless it is a file; raises TaplogsError."""
+        return _signature(os.fstat(self._file.descriptor)) if self._file else ()
 
     def close(self) -> None:
         """Forget what was kept; standard input is left to whoever opened it."""
-        self._kept.close()
+        with suppress(OSError):  # on a full disk, what could not be written is tried again
+            self._kept.close()
         if self._is_ours and not isinstance(self._stream, Path):
             self._stream.close()
 
     def read_at(self, position: int, size: int) -> bytes:
-        """Return up to `size` bytes from `position`, none at the end; raises OSError, TaplogsError on a full disk."""
-        if position < self._size:
+        """Return up to `size` bytes from `position`, none at the end; raises OSError."""
+        if self._file:
+            return self._file.read_at(position, size)
+        if position < self._size and not self._lost:
             self._kept.seek(position)
             return self._kept.read(size)
         if self._ended or isinstance(self._stream, Path):
@@ -122,26 +134,49 @@ class StreamInput:
         return found
 
     def _keep(self, found: bytes) -> None:
-        if isinstance(self._kept, io.BytesIO) and self._size + len(found) > _IN_MEMORY:
-            memory, self._kept = self._kept, self._spool()
-            self._write(memory.getbuffer())
-        self._kept.seek(self._size)
-        self._write(found)
-        self._size += len(found)
-
-    def _write(self, found: bytes | memoryview) -> None:
+        """Keep what was read. A full disk is a fault of those who read it again, if anybody does."""
+        if self._lost:
+            return
         try:
+            if isinstance(self._kept, io.BytesIO) and self._size + len(found) > _IN_MEMORY:
+                memory, self._kept = self._kept, self._spool()
+                self._kept.write(memory.getbuffer())
+            self._kept.seek(self._size)
             self._kept.write(found)
             self._kept.flush()
+            self._size += len(found)
         except OSError as error:
-            raise unkept(error) from error
+            self._lost = unkept(error)
+        except TaplogsError as error:
+            self._lost = error
+
+
+class _PlainFile(Struct, frozen=True):
+    """A descriptor of a file that was open before, and where it stood."""
+
+    descriptor: int
+    start: int
+
+    @staticmethod
+    def of(stream: BinaryIO) -> _PlainFile | None:
+        """Return the file that a stream reads; None where it is none, or cannot be read without moving it."""
+        try:
+            descriptor = stream.fileno()
+            if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "pread"):
+                return _PlainFile(descriptor, stream.tell())
+        except OSError:  # io.UnsupportedOperation too: nothing of the system is behind it
+            pass
+        return None
+
+    def read_at(self, position: int, size: int) -> bytes:
+        return os.pread(self.descriptor, size, self.start + position)
 
 
 class _Rereading(io.RawIOBase):
     """A stream read from its beginning: first what is kept of it, then what is not."""
 
-    def __init__(self, stream: StreamInput) -> None:
-        self._stream = stream
+    def __init__(self, read_at: Callable[[int, int], bytes]) -> None:
+        self._read_at = read_at
         self._position = 0
 
     def readable(self) -> bool:
@@ -159,10 +194,14 @@ class _Rereading(io.RawIOBase):
 
     def readinto(self, buffer: WriteableBuffer) -> int:
         target = memoryview(buffer)
-        found = self._stream.read_at(self._position, len(target))
+        found = self._read_at(self._position, len(target))
         target[: len(found)] = found
         self._position += len(found)
         return len(found)
+
+
+def _signature(found: os.stat_result) -> Signature:
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def input_at(path: Path, spool: Spool) -> Input:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from operator import attrgetter
 from typing import BinaryIO
@@ -78,7 +79,8 @@ class Sorter:
         """Remove the temporary file."""
         self._kept = []
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # on a full disk, what could not be written is tried again
+                self._file.close()
 
     def _within_limit(self, entries: list[LogEntry], limit: int) -> list[LogEntry]:
         """Return without those that cannot be among the first: they come after the last one that is kept."""
