@@ -20,13 +20,33 @@ from taplogs.sources.clickhouse_address import ClickHouseAddress
 from taplogs.sources.clickhouse_connection import ClickHouseConnection
 
 _numbers = count(1)
+_engines: list[Any] = []
+"""What keeps the engine running, with its configuration, while connections come and go."""
+
+
+CLUSTER = "one"
+"""A cluster of one shard, which is the engine itself: Distributed tables over it are real."""
+
+_CONFIGURATION = f"""
+<clickhouse>
+  <tcp_port>9000</tcp_port>
+  <remote_servers>
+    <{CLUSTER}><shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard></{CLUSTER}>
+  </remote_servers>
+</clickhouse>
+"""
 
 
 @cache
 def engine_folder() -> Path:
-    """Return the folder of this process's engine; it goes when the process ends."""
+    """Return the folder of this process's engine, which is started; it goes when the process ends."""
+    import chdb
+
     folder = Path(tempfile.mkdtemp(prefix="taplogs-clickhouse-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    configuration = folder / "config.xml"
+    configuration.write_text(_CONFIGURATION, "ascii")
+    _engines.append(chdb.connect(f"{folder}?config-file={configuration}"))  # type: ignore[no-untyped-call]  # chdb has no types
     return folder
 
 
@@ -50,6 +70,12 @@ def clickhouse_store(address: ClickHouseAddress | None = None, **options: Any) -
     finally:
         store.close()
         drop(store.address)
+
+
+def make_database(address: ClickHouseAddress) -> None:
+    """Make the database that an address names: on a server nobody but its operator does that."""
+    with engine(address) as connection:
+        connection.execute(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
 
 
 def drop(address: ClickHouseAddress) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taplogs.errors import AuthenticationError, BackendError, ConfigurationError, TaplogsError
@@ -108,17 +109,14 @@ class ClickHouseConnection:
     def _client(self) -> Iterator[Client]:
         """Lend a connection that nobody else has. Faults of the driver come out as TaplogsError."""
         try:
-            from clickhouse_connect.driver.exceptions import ClickHouseError
-            from urllib3.exceptions import HTTPError
-        except ImportError:
-            raise _missing("clickhouse-connect", "pip install 'taplogs[clickhouse]'") from None
-        try:
             client = self._take()
             try:
                 yield client
             finally:
                 self._give_back(client)
-        except (ClickHouseError, HTTPError, OSError) as error:
+        except TaplogsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of an answer that is none, the driver's reader raises anything
             raise self._fault(error) from None
 
     def _take(self) -> Client:
@@ -137,8 +135,15 @@ class ClickHouseConnection:
         client.close()
 
     def _connect(self) -> Client:
-        from clickhouse_connect import get_client
+        import logging
 
+        try:
+            from clickhouse_connect import get_client
+        except ImportError:
+            raise _missing("clickhouse-connect", "pip install 'taplogs[clickhouse]'") from None
+
+        # What it would tell on standard error is told by the fault that it raises.
+        logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
         if self.address.folder is not None:
             try:
                 import chdb  # noqa: F401 - the driver's own word for its absence names no remedy of ours
@@ -152,7 +157,7 @@ class ClickHouseConnection:
             username=self.address.user,
             password=self._password,
             connect_timeout=_CONNECT_SECONDS,
-            send_receive_timeout=self._timeout,
+            send_receive_timeout=max(1, round(self._timeout)),  # the driver takes whole seconds
             pool_mgr=self._pool(),
             autogenerate_session_id=False,
             form_encode_query_params=True,
@@ -162,9 +167,8 @@ class ClickHouseConnection:
     def _pool(self) -> Any:
         """Return the pool of sockets: redirects are never followed, and plain http goes without a proxy."""
         from clickhouse_connect.driver.httputil import get_pool_manager
-        from urllib3.util import Retry
 
-        options: dict[str, Any] = {"retries": Retry(1, redirect=False)}
+        options: dict[str, Any] = {}
         if self.address.secure:
             from urllib.request import getproxies, proxy_bypass
 
@@ -175,7 +179,9 @@ class ClickHouseConnection:
             proxy = proxies.get("https") or proxies.get("all")
             if proxy and not proxy_bypass(self.address.host):
                 options["https_proxy"] = proxy
-        return get_pool_manager(**options)
+        pool: Any = get_pool_manager(**options)
+        pool.urlopen = partial(pool.urlopen, redirect=False)
+        return pool
 
     def _fault(self, error: Exception) -> TaplogsError:
         code = getattr(error, "code", None)

@@ -77,10 +77,9 @@ def _check_integers(values: Iterable[int | None], end: int) -> None:
 
 def _check_texts(columns: Mapping[str, Sequence[Any]]) -> None:
     try:
-        for values in columns.values():
-            for value in values:
-                if isinstance(value, str) and not value.isascii():
-                    value.encode("utf-8")
+        for name, kind in _TYPES.items():
+            if "String" in kind and name not in FORMATS:
+                "".join(filter(None, columns[name])).encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("a lone surrogate, which UTF-8 cannot hold") from None
 
@@ -97,8 +96,10 @@ def entries_of(columns: Columns) -> list[LogEntry]:
         return []
     # Positions as in LogEntry: 1 timestamp, 6 and 7 the payloads, 12 and 13 created and updated.
     made: list[Sequence[Any]] = list(columns)
+    texts: dict[int | None, str | None] = {None: None}
+    texts |= {number: canonical(number) for number in {*made[1], *made[12], *made[13]} if number is not None}
     for index in (1, 12, 13):
-        made[index] = [None if number is None else canonical(number) for number in made[index]]
+        made[index] = [texts[number] for number in made[index]]
     for index in (6, 7):
         made[index] = [Raw(text) if text else NULL for text in made[index]]
     return [LogEntry(*row) for row in zip(*made, strict=True)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from taplogs.core.dimensions import Dimension, status_class
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.stats import Summary
@@ -11,8 +13,8 @@ from taplogs.sources.clickhouse_query import Selection
 from taplogs.sources.clickhouse_rows import canonical
 
 _BLOCK = 50_000
-_STEPS = {19: 1000, 16: 60_000, 10: 86_400_000}
-"""Milliseconds of what so many characters of a timestamp tell apart."""
+_MILLISECOND = timedelta(milliseconds=1)
+_DAY = timedelta(days=1)
 
 _BEGINNING = -62_135_596_800_000
 """The first moment of the year 1: what lies after it is divided without a sign."""
@@ -70,12 +72,11 @@ def count_moments(
     timeline.reach(canonical(first), canonical(last))
     if only_ends:
         return
-    size = timeline.prefix
-    step = _STEPS[size]
+    step = min(timeline.step, _DAY) // _MILLISECOND
     statement = (
         f"SELECT intDiv(reinterpretAsInt64(timestamp) - ({_BEGINNING}), {step}) AS t, intDiv(status_code, 100) AS c, "
         f"count() {source} GROUP BY t, c"
     )
     for moments, classes, numbers in connection.blocks(statement, chosen.parameters, max_block_size=_BLOCK):
-        texts = [canonical(_BEGINNING + moment * step)[:size] for moment in moments]
+        texts = [canonical(_BEGINNING + moment * step)[: timeline.prefix] for moment in moments]
         timeline.add_counts(zip(texts, classes, numbers, strict=True))

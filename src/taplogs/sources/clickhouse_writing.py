@@ -11,7 +11,7 @@ from taplogs.errors import ConfigurationError
 from taplogs.sources.clickhouse_connection import ClickHouseConnection
 from taplogs.sources.clickhouse_rows import insertable, milliseconds
 from taplogs.sources.clickhouse_schema import Engine, Table
-from taplogs.sources.sqlite import UnstorableEntry
+from taplogs.sources.protocol import UnstorableEntry
 
 _ASKED_AT_ONCE = 64 * 1024
 """Bytes of ids in one question: a server takes a parameter of 128 KiB unless it is told otherwise."""
