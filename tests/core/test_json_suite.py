@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from json_suite import CASES
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_lines, decode_page
 from taplogs.core.entry import encode_entry, payload_text
 
-SUITE = Path(__file__).parent.parent / "data" / "json-test-suite" / "parsing.json"
-CASES: dict[str, bytes] = {
-    name: zlib.decompress(base64.b64decode(text)) for name, text in json.loads(SUITE.read_text("utf-8")).items()
-}
 ENTRY = '{"id":"a","timestamp":"2026-11-01T10:00:00.000Z","method":"GET","requestUrl":"/x","statusCode":400%s,"%s":'
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from taplogs.core.decoding import NAMES, REQUIRED, MalformedBody, decode_entry, decode_lines
 from taplogs.core.entry import LogEntry
@@ -15,6 +15,7 @@ from taplogs.core.formula_guard import unguard
 _PAYLOADS = frozenset({"requestPayload", "responsePayload"})
 _NUMBERS = frozenset({*NAMES["status_code"], *NAMES["latency_ms"]})
 _TIMES = frozenset({*NAMES["timestamp"], *NAMES["created_at"], *NAMES["updated_at"]})
+_NEEDED = frozenset(name for field in REQUIRED for name in NAMES[field])
 _KNOWN = frozenset({*_PAYLOADS, *(name for names in NAMES.values() for name in names)})
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
 
@@ -27,15 +28,34 @@ def is_heading(cells: Sequence[str]) -> bool:
     return all(any(name in cells for name in NAMES[field]) for field in REQUIRED)
 
 
+class _Column(Struct, frozen=True):
+    """A column that is read: which cell it is, its name as JSON with a colon, and what its cells are."""
+
+    place: int
+    member: bytes
+    name: str
+    is_payload: bool
+    may_be_number: bool
+    is_required: bool
+
+    @property
+    def may_have_guard(self) -> bool:
+        return not self.is_payload and self.name not in _NUMBERS
+
+    @staticmethod
+    def named(name: str, place: int) -> _Column:
+        member = f'"{name}":'.encode("ascii")
+        return _Column(place, member, name, name in _PAYLOADS, name in _NUMBERS | _TIMES, name in _NEEDED)
+
+
 class RowDecoder:
     """Makes entries of rows: an empty cell is null, or an empty text where a field cannot be null."""
 
     def __init__(self, heading: Sequence[str]) -> None:
         """`heading` are the names of the columns; those that no entry has are not looked at."""
         self._width = len(heading)
-        self._columns = [(place, name) for place, name in enumerate(heading) if name in _KNOWN]
-        self._texts = [place for place, name in self._columns if name not in _PAYLOADS | _NUMBERS]
-        self._required = frozenset(name for field in REQUIRED for name in NAMES[field])
+        self._columns = [_Column.named(name, place) for place, name in enumerate(heading) if name in _KNOWN]
+        self._texts = [column.place for column in self._columns if column.may_have_guard]
 
     def texts(self, row: Sequence[str]) -> list[str]:
         """Return the cells of a row that hold text, which may have the guard."""
@@ -53,17 +73,17 @@ class RowDecoder:
         if len(row) != self._width:
             raise MalformedBody(f"it has {len(row)} cells, and the heading {self._width}")
         members = []
-        for place, name in self._columns:
-            cell = row[place]
-            if name in _PAYLOADS:
-                value = _payload(name, cell)
-            elif (name in _NUMBERS or name in _TIMES) and _NUMBER.match(cell):
+        for column in self._columns:
+            cell = row[column.place]
+            if column.is_payload:
+                value = _payload(column.name, cell)
+            elif column.may_be_number and _NUMBER.match(cell):
                 value = cell.encode("ascii")
-            elif cell or name in self._required:
+            elif cell or column.is_required:
                 value = _text(unguard(cell) if guarded else cell)
             else:
                 continue
-            members.append(b'"%s":%s' % (name.encode("ascii"), value))
+            members.append(column.member + value)
         return b"{" + b",".join(members) + b"}"
 
 
