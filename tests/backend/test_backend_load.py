@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from files import csv_table, json_array
 from serving import log_entry
 from taplogs.backend.load import load_file
 from taplogs.core.entry import encode_entry
@@ -50,15 +51,15 @@ def test_a_file_is_loaded_plain_or_compressed_whatever_its_name(
     path = tmp_path / "logs.txt"
     path.write_bytes(compress(lines(*range(5000))))
     report = load_file(store, path)
-    assert (report.added, report.duplicates, report.refused_total) == (5000, 0, 0)
+    assert (report.added, report.duplicates, report.refused.total) == (5000, 0, 0)
     found = list(store.search(LogQuery(order=Order.OLDEST_FIRST)))
     assert found == [log_entry(number) for number in range(5000)]
 
 
 def test_real_requests_are_loaded_once(store: SqliteStore) -> None:
     first, second = load_file(store, REAL_REQUESTS), load_file(store, REAL_REQUESTS)
-    assert (first.added, first.duplicates, first.refused) == (5000, 0, [])
-    assert (second.added, second.duplicates, second.refused) == (0, 5000, [])
+    assert (first.added, first.duplicates, first.refused.total) == (5000, 0, 0)
+    assert (second.added, second.duplicates, second.refused.total) == (0, 5000, 0)
 
 
 def test_bad_lines_are_named_by_number_and_reason_and_the_good_ones_loaded(store: SqliteStore, tmp_path: Path) -> None:
@@ -76,13 +77,13 @@ def test_bad_lines_are_named_by_number_and_reason_and_the_good_ones_loaded(store
     path = tmp_path / "logs.jsonl"
     path.write_text("\r\n".join(texts))
     report = load_file(store, path)
-    assert [number for number, _ in report.refused] == [3, 5, 6, 7]
-    reasons = [reason for _, reason in report.refused]
+    assert [fault.number for fault in report.refused.named] == [3, 5, 7, "'surrogate'"]
+    reasons = [fault.reason for fault in report.refused.named]
     assert "not JSON" in reasons[0]
     assert '"timestamp"' in reasons[1]
-    assert "surrogate" in reasons[2]
-    assert "latencyMs" in reasons[3]
-    assert report.refused_total == 4
+    assert "latencyMs" in reasons[2]
+    assert "surrogate" in reasons[3]
+    assert report.refused.total == 4
     assert {found.id for found in store.search(LogQuery())} == {"good", "last"}
     assert report.added == 2
 
@@ -91,15 +92,15 @@ def test_only_the_first_refused_lines_are_kept_but_all_are_counted(store: Sqlite
     path = tmp_path / "logs.jsonl"
     path.write_text("bad\n" * 100)
     report = load_file(store, path)
-    assert [number for number, _ in report.refused] == list(range(1, 21))
-    assert report.refused_total == 100
+    assert [fault.number for fault in report.refused.named] == list(range(1, 21))
+    assert report.refused.total == 100
 
 
 def test_line_numbers_are_right_beyond_the_first_batch(store: SqliteStore, tmp_path: Path) -> None:
     path = tmp_path / "logs.jsonl"
     path.write_bytes(lines(*range(9000)) + b"\nbad\n" + lines(9000))
     report = load_file(store, path)
-    assert [number for number, _ in report.refused] == [9002]
+    assert [fault.number for fault in report.refused.named] == [9002]
     assert report.added == 9001
 
 
@@ -107,7 +108,7 @@ def test_the_last_record_of_a_saved_stream_is_no_fault(store: SqliteStore, tmp_p
     path = tmp_path / "logs.jsonl"
     path.write_bytes(lines(1) + b'{"end":true,"count":1,"serverTime":"2026-11-01T00:00:00.000Z"}\n')
     report = load_file(store, path)
-    assert (report.added, report.refused_total) == (1, 0)
+    assert (report.added, report.refused.total) == (1, 0)
 
 
 def test_a_byte_order_mark_is_passed_over(store: SqliteStore, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_an_endless_line_is_refused_and_passed_over(store: SqliteStore, tmp_path
     endless = b'{"id":"' + b"x" * (200 * 1024 * 1024)
     path.write_bytes(zstandard.compress(lines(1) + endless + b"\n" + lines(2)))
     report = load_file(store, path)
-    assert report.refused == [(2, "longer than 64 MiB")]
+    assert [(fault.number, fault.reason) for fault in report.refused.named] == [(2, "longer than 64 MiB")]
     assert report.added == 2
 
 
@@ -157,3 +158,11 @@ def test_a_compressed_file_that_was_changed_is_an_error(
 def test_a_file_that_is_not_there_is_a_clear_error(store: SqliteStore, tmp_path: Path) -> None:
     with pytest.raises(TaplogsError, match=r"missing\.jsonl cannot be read: No such file"):
         load_file(store, tmp_path / "missing.jsonl")
+
+
+def test_a_json_array_and_a_table_are_loaded_too(store: SqliteStore, tmp_path: Path) -> None:
+    (tmp_path / "array").write_bytes(json_array([log_entry(1), log_entry(2)]))
+    (tmp_path / "table").write_bytes(csv_table([log_entry(2), log_entry(3, user_agent="=x")]))
+    first, second = load_file(store, tmp_path / "array"), load_file(store, tmp_path / "table")
+    assert (first.added, second.added, second.duplicates) == (2, 1, 1)
+    assert store.get(log_entry(3).id).user_agent == "=x"

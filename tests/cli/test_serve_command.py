@@ -128,7 +128,7 @@ def test_a_file_without_a_single_entry_is_an_error_and_nothing_listens(taplogs: 
     file.write_bytes(b"id,timestamp\r\n1,2\r\n")
     finished = taplogs.run("serve", "--listen", "127.0.0.1:0", "--load", str(file))
     assert (finished.code, finished.out) == (2, "")
-    assert finished.err.startswith(f"error: {file} holds no log entries: line 1 is not JSON")
+    assert finished.err.startswith(f"error: {file} holds no log entries: line 1: not JSON")
 
 
 def test_several_files_are_loaded(taplogs: Command) -> None:

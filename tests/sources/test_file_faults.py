@@ -112,7 +112,7 @@ def test_a_cell_that_is_no_payload_is_a_fault_and_no_other_member(tmp_path: Path
 def test_a_file_in_which_nothing_is_an_entry_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40)
-    with opened(path) as source, pytest.raises(TaplogsError, match=r"picture\.png holds no entries: .*png:1"):
+    with opened(path) as source, pytest.raises(TaplogsError, match=r"picture\.png holds no entries: line 1: "):
         source.count(LogQuery())
 
 

@@ -51,7 +51,7 @@ def serve(
     ] = None,
     load: Annotated[
         list[Path] | None,
-        typer.Option("--load", metavar="FILE", help="Load JSON Lines; gzip and zstd too."),
+        typer.Option("--load", metavar="FILE", help="Load JSON Lines, JSON or CSV; gzip and zstd too."),
     ] = None,
     new_key: Annotated[
         bool, typer.Option("--new-key", help="Make an API key; it is shown once, only its hash is kept.")
@@ -140,19 +140,19 @@ def _load(session: Session, entries: "SqliteStore | ClickHouseStore", file: Path
     from taplogs.backend.load import load_file
 
     report = load_file(entries, file)
-    if report.refused_total and not report.added and not report.duplicates:
-        number, reason = report.refused[0]
+    named, total = report.refused.named, report.refused.total
+    if total and not report.added and not report.duplicates:
         raise UsageError(
-            f"{file} holds no log entries: line {number} is {reason}",
-            "one entry a line is taken, as 'taplogs list -n 0 -o jsonl' writes them",
+            f"{file} holds no log entries: {named[0].unit} {named[0].number}: {named[0].reason}",
+            "taken are JSON Lines, as 'taplogs list -n 0 -o jsonl' writes them, JSON arrays, and CSV as it writes it",
         )
-    refused = f", {report.refused_total:,} lines refused" if report.refused_total else ""
+    refused = f", {total:,} lines refused" if total else ""
     known = f", {report.duplicates:,} known already" if report.duplicates else ""
     session.notice(f"{file}: {report.added:,} entries taken{known}{refused}")
-    for number, reason in report.refused:
-        session.notice(f"  line {number}: {reason}")
-    if report.refused_total > len(report.refused):
-        session.notice(f"  … and {report.refused_total - len(report.refused):,} more")
+    for fault in named:
+        session.notice(f"  {fault.unit} {fault.number}: {fault.reason}")
+    if total > len(named):
+        session.notice(f"  … and {total - len(named):,} more")
 
 
 def _revoke(session: Session, keys: "ApiKeys", masked: str) -> None:

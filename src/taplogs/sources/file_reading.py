@@ -16,7 +16,7 @@ from taplogs.core.query import Order
 from taplogs.errors import TaplogsError
 from taplogs.sources.compressed import content
 from taplogs.sources.file_documents import BrokenDocument, entries_of_documents, is_document
-from taplogs.sources.file_faults import FileFaults
+from taplogs.sources.file_faults import FileFault, FileFaults
 from taplogs.sources.file_input import FileInput, Input, Signature
 from taplogs.sources.file_lines import Refuse, entries_of_lines, without_mark
 from taplogs.sources.file_table import entries_of_table, is_table, table_has_guard
@@ -99,9 +99,9 @@ class Reading:
             shape.add(entries)
             yield entries
         if not found and self.faults.first:
-            place, reason = self.faults.first
+            fault = self.faults.first
             raise TaplogsError(
-                f"{source.name} holds no entries: {place}: {reason}",
+                f"{source.name} holds no entries: {fault.unit} {fault.number}: {fault.reason}",
                 "accepted: JSON Lines, a JSON array, or CSV with the columns of taplogs; plain, gzip or zstd",
             )
         self.known.append(shape.known(signature))
@@ -146,15 +146,15 @@ def entries_in(source: Input, faults: FileFaults) -> Generator[list[LogEntry], N
             )
         if is_document(head):
             try:
-                yield from entries_of_documents(whole, _refuse(source, faults, ": entry "))
+                yield from entries_of_documents(whole, _refuse(source, faults, "entry"))
             except BrokenDocument as fault:
                 raise TaplogsError(
                     f"{source.name} is damaged: {fault}", "it may not have been copied completely"
                 ) from None
         elif is_table(head):
-            yield from entries_of_table(whole, _refuse(source, faults, ":"), lambda: _has_guard(source))
+            yield from entries_of_table(whole, _refuse(source, faults, "line"), lambda: _has_guard(source))
         else:
-            yield from entries_of_lines(whole, _refuse(source, faults, ":"))
+            yield from entries_of_lines(whole, _refuse(source, faults, "line"))
 
 
 def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -167,8 +167,8 @@ def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, chain([head], chunks)
 
 
-def _refuse(source: Input, faults: FileFaults, before: str) -> Refuse:
-    return lambda number, reason: faults.refuse(f"{source.name}{before}{number}", reason)
+def _refuse(source: Input, faults: FileFaults, unit: str) -> Refuse:
+    return lambda number, reason: faults.add(FileFault(source.name, unit, number, reason))
 
 
 def _has_guard(source: Input) -> bool:

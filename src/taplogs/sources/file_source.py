@@ -191,8 +191,8 @@ class FileSource:
         self._known = reading.known
 
     def _tell(self, faults: FileFaults, repeated: int) -> None:
-        told, self._told = self._told, (faults.refused, repeated)
-        if faults.refused > told[0]:
+        told, self._told = self._told, (faults.total, repeated)
+        if faults.total > told[0]:
             self._events.notice(f"{faults}; --strict makes that an error")
         if repeated > told[1]:
             entries = "1 entry is" if repeated == 1 else f"{repeated:,} entries are"
