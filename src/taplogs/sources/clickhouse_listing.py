@@ -107,7 +107,7 @@ class Listing:
 
 def read_unordered(connection: ClickHouseConnection, query: LogQuery, chosen: Selection) -> Iterator[list[LogEntry]]:
     """Yield all entries that match, in no order: they are only added up."""
-    for entries in read_entries(connection, _fields(query, chosen), chosen, ""):
+    for entries in read_entries(connection, _fields(query, chosen, ordered=False), chosen, ""):
         yield entries if chosen.complete else query.select(entries)
 
 
@@ -125,11 +125,11 @@ def read_entries(
             yield entries[start : start + _BLOCK]
 
 
-def _fields(query: LogQuery, chosen: Selection) -> set[str]:
+def _fields(query: LogQuery, chosen: Selection, *, ordered: bool = True) -> set[str]:
     """Return the fields that somebody looks at: the reader, a filter that is held against the rows, or the order."""
     fields = set(LogEntry.__struct_fields__)
     if not query.needs_payloads:
         fields -= FORMATS.keys()
     if query.fields is not None and chosen.complete:
-        fields &= query.fields | {"timestamp", "id"}
+        fields &= query.fields | ({"timestamp", "id"} if ordered else set())
     return fields
