@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,18 @@ def test_clickhouse_in_this_process_asks_for_no_password() -> None:
 def test_a_password_belongs_to_a_user_of_a_server() -> None:
     address = ClickHouseAddress.parse("clickhouse://ada@[::1]:8443/db?table=x")
     assert address.origin == "clickhouse://ada@[::1]:8443"
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "remedy"),
+    [
+        ("clickhouse_connect", "clickhouse://127.0.0.1/db", "pip install 'taplogs[clickhouse]'"),
+        ("chdb", "clickhouse+chdb:///srv/logs", "pip install chdb"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named_with_how_to_install_it(
+    taplogs: Command, monkeypatch: pytest.MonkeyPatch, package: str, source: str, remedy: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    done = taplogs.here("list", "--source", source, "-o", "json")
+    assert (done.code, done.error["code"], done.error["hint"]) == (2, "configuration", remedy)
