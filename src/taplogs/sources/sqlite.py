@@ -64,7 +64,8 @@ class SqliteStore:
 
     def get(self, entry_id: str) -> LogEntry:
         """Return the entry with this id; raises EntryNotFound."""
-        statement = f"SELECT {columns_for(ALL_FIELDS)} FROM entries WHERE id = ?"  # noqa: S608 - our own columns
+        key = "(SELECT moment, id FROM ids WHERE id = ?)"
+        statement = f"SELECT {columns_for(ALL_FIELDS)} FROM entries WHERE (moment, id) = {key}"  # noqa: S608 - our own columns
         with self.database.snapshot() as connection:
             try:
                 rows = connection.execute(statement, (stored_id(entry_id),)).fetchall()

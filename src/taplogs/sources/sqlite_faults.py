@@ -37,10 +37,21 @@ def _all_faults(connection: sqlite3.Connection) -> Iterator[str]:
     for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST_TOLD})").fetchall():
         if message != "ok":
             yield f"the file is damaged: {message}"
+    yield from _id_faults(connection)
     yield from _unknown_codes(connection)
     yield from _payload_faults(connection)
     yield from _count_faults(connection)
     yield from _quarter_faults(connection)
+
+
+def _id_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    statement = (
+        "SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM ids), (SELECT count(*) FROM entries WHERE NOT "
+        "EXISTS (SELECT 1 FROM ids WHERE ids.id = entries.id AND ids.moment = entries.moment))"
+    )
+    entries, ids, unknown = connection.execute(statement).fetchone()
+    if entries != ids or unknown:
+        yield f"the table of ids has {ids:,} for {entries:,} entries, of which {unknown:,} are not found by it"
 
 
 def _unknown_codes(connection: sqlite3.Connection) -> Iterator[str]:

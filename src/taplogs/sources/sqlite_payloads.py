@@ -73,14 +73,7 @@ class PayloadWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._next = 0
-        self._held = 0
-        self._held_bytes = 0
-        self.begin()
-
-    def begin(self) -> None:
-        """Look up again where numbers go on and what the tail holds."""
-        row = self._connection.execute(
+        row = connection.execute(
             "SELECT max((SELECT coalesce(max(number), 0) FROM payload_tail), coalesce((SELECT first + number - 1 "
             "FROM payload_blocks ORDER BY first DESC LIMIT 1), 0)), count(*), "
             "coalesce(sum(coalesce(length(request), 0) + coalesce(length(response), 0)), 0) FROM payload_tail"

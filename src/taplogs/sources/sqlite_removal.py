@@ -43,6 +43,10 @@ def remove(connection: sqlite3.Connection, condition: Clause) -> int:
             tally.count(moments, zip(*group, strict=True), latencies)
             _blank(connection, sorted(number for number in payloads if number is not None))
     tally.flush()
+    connection.execute(
+        f"DELETE FROM ids WHERE id IN (SELECT id FROM entries WHERE {condition.text})",  # noqa: S608 - the same
+        condition.parameters,
+    )
     removed = connection.execute(f"DELETE FROM entries WHERE {condition.text}", condition.parameters).rowcount  # noqa: S608 - the same
     if removed:
         _forget_words(connection)

@@ -19,6 +19,7 @@ MIXED_IDS = 3
 #                  from it, updated_at from created_at (a text where it is no moment). An id that is a UUID is a blob.
 #                  What is of few values is a code of `words` or `places`; `url` is what the place leaves of it.
 #                  `payloads` is the number under which both payloads are kept, null without any.
+# ids              where the entry with an id is: the index of ids, as a table that can be filled in its own order.
 # words, places    codes are never given twice, so what a reader remembers of them stays true.
 # payload_blocks   payloads `first` to `first + number - 1`, compressed together; payload_tail: those after all blocks.
 # counts           roll-ups: how many entries a month (0: all time) has of a group, and of each latency.
@@ -43,7 +44,7 @@ CREATE TABLE entries (
     payloads INTEGER,
     PRIMARY KEY (moment, id)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX entries_by_id ON entries (id);
+CREATE TABLE ids (id NOT NULL PRIMARY KEY, moment INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX failed_entries ON entries (moment, id, status) WHERE status >= 400;
 CREATE TABLE words (
     code INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, word TEXT NOT NULL, UNIQUE (kind, word)

@@ -76,21 +76,12 @@ def all_places(connection: sqlite3.Connection) -> list[tuple[int, Place]]:
 
 
 class Coder:
-    """Gives words and places their codes, new ones to those that have none, within one transaction.
-
-    Where part of the transaction is taken back, `forget` says so: codes given since then are given again.
-    """
+    """Gives words and places their codes, new ones to those that have none, within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._codes: dict[WordKind, dict[str | None, int]] = {}
+        self._codes: dict[WordKind, dict[str | None, int]] = {kind: {None: NOTHING} for kind in WordKind}
         self._places: dict[Place, int] = {}
-        self.forget()
-
-    def forget(self) -> None:
-        """Look up again what was looked up."""
-        self._codes = {kind: {None: NOTHING} for kind in WordKind}
-        self._places = {}
 
     def words(self, kind: WordKind, words: Iterable[str | None]) -> list[int]:
         """Return the codes of `words`, in their order."""
