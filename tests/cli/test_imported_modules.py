@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from command import Command
-from serving import Backend
+from files import json_lines
+from serving import Backend, log_entry
 
 _TELL = """
 import atexit, sys
@@ -98,6 +99,14 @@ def test_a_listing_leaves_zstandard_to_httpx(taplogs: Command, logs: Backend, ba
     by_httpx = {name for name in done.stdout.decode().split() if name.startswith("zstandard")}
     found = modules_after(taplogs.at(logs), "list")
     assert {name for name in found if name.startswith("zstandard")} <= by_httpx
+
+
+def test_files_are_read_without_what_only_the_network_or_tables_need(taplogs: Command, bare: set[str]) -> None:
+    path = taplogs.folder / "logs.jsonl"
+    path.write_bytes(json_lines([log_entry(1)]))
+    found = modules_after(taplogs, "list", "--source", str(path)) - bare
+    assert "taplogs.sources.file_source" in found
+    assert not found & {*LIST_WITHOUT, "httpx", "httpcore", "zstandard", "csv", "tempfile"} - {"platformdirs"}
 
 
 def test_a_config_file_brings_only_its_parser(taplogs: Command, logs: Backend) -> None:

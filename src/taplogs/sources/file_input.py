@@ -8,7 +8,6 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from msgspec import Struct
@@ -217,6 +216,8 @@ def spool_in(folder: Callable[[], Path]) -> Spool:
     """Return what makes temporary files in a folder, which is made where it is missing, for nobody else to see."""
 
     def spool() -> BinaryIO:
+        from tempfile import TemporaryFile
+
         place = folder()
         try:
             place.mkdir(0o700, parents=True, exist_ok=True)

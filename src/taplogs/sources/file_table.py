@@ -20,7 +20,8 @@ Numbered = tuple[int, list[str] | str]
 
 def is_table(head: bytes) -> bool:
     """Return whether a file that begins so is CSV with the columns of entries."""
-    return is_heading(_heading(_rows([head.partition(b"\n")[0]], _ignore)))
+    first_line = head.partition(b"\n")[0]
+    return b"," in first_line and first_line[:1] != b"{" and is_heading(_heading(_rows([first_line], _ignore)))
 
 
 def entries_of_table(

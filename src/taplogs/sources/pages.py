@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,15 +15,17 @@ from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import BackendError
-from taplogs.sources.connection import Parameters
 from taplogs.sources.parameters import backend_parameters
+
+if TYPE_CHECKING:
+    from taplogs.sources.connection import Parameters
 
 MOST_PER_PAGE = 1000
 """What the contract allows."""
 
 _MOST_EMPTY_PAGES = 1000
 
-FetchPage = Callable[[Parameters], Page]
+FetchPage = Callable[["Parameters"], Page]
 
 
 class OtherOrder(BackendError):
