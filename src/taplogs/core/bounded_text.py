@@ -5,7 +5,8 @@ from __future__ import annotations
 LONGEST = 1000
 """Characters that are kept whole; real paths, user agents and ids are far below."""
 
-_KEPT = 900
+LONGEST_WHOLE = 900
+"""What is left of a text that is cut; a bounded text that is not longer was not cut."""
 
 
 def bounded_text(text: str) -> str:
@@ -15,4 +16,4 @@ def bounded_text(text: str) -> str:
     from hashlib import blake2b
 
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f"{text[:_KEPT]}...({len(text):,} characters, {digest})"
+    return f"{text[:LONGEST_WHOLE]}...({len(text):,} characters, {digest})"

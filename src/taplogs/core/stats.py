@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate, islice
 from operator import attrgetter
@@ -147,6 +147,17 @@ class Summary:
             for *keys, status, latency, number in batch:
                 self.counts[*map(_bounded, keys), status, latency] += number
             self._stay_bounded()
+
+    def renamed(self, names: Mapping[int, Mapping[Key, Key]]) -> Summary:
+        """Return the same counts under other keys; `names` says of some dimensions, by number, what a key becomes."""
+        summary = Summary(self.grouping)
+        summary.timeline = self.timeline
+        summary.is_merged, summary.is_rounded = self.is_merged, self.is_rounded
+        for (*keys, status, latency), number in self.counts.items():
+            for place, renamed in names.items():
+                keys[place] = renamed.get(keys[place], keys[place])
+            summary.counts[*keys, status, latency] += number
+        return summary
 
     @property
     def total(self) -> Figures:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from taplogs.core.bounded_text import LONGEST_WHOLE
 from taplogs.core.entry import NULL, LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.sources.protocol import LogSource
 
 if TYPE_CHECKING:
+    from taplogs.core.dimensions import Dimension, Key
     from taplogs.core.stats import Grouping, Summary
 
 _REDACTED: dict[str, Any] = {
@@ -27,6 +29,8 @@ _REDACTED: dict[str, Any] = {
     "company_id": None,
 }
 """The attributes of entries that a profile may change, and what they are where there is nothing."""
+
+_NOTHING = LogEntry(id="", timestamp="", method="", request_url="", status_code=0)
 
 _PAYLOADS = frozenset({"request_payload", "response_payload"})
 _MOST_REMEMBERED = 5_000_000
@@ -78,12 +82,32 @@ class RedactedSource:
         return self._source.count(query)
 
     def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
-        """Return all entries that match, counted, regardless of the limit: by what redaction leaves of them."""
-        if not any(dimension.field in _REDACTED for dimension in grouping.dimensions):
-            return self._source.summarise(query, grouping)
-        from taplogs.core.stats import fold
+        """Return all entries that match, counted, regardless of the limit: by what redaction leaves of them.
 
-        return fold(self.batches(grouping.query(query)), grouping)
+        The source counts by what was sent, as quickly as it can; the keys of the groups are redacted then. Of a key
+        that was cut, nobody can tell what stood in the rest.
+        """
+        summary = self._source.summarise(query, grouping)
+        hidden = [number for number, part in enumerate(grouping.dimensions) if part.field in _REDACTED]
+        if not hidden:
+            return summary
+        keys = {number: {counted[number] for counted in summary.counts} for number in hidden}
+        if any(isinstance(key, str) and len(key) > LONGEST_WHOLE for several in keys.values() for key in several):
+            from taplogs.core.stats import fold
+
+            return fold(self.batches(grouping.query(query)), grouping)
+        return summary.renamed(
+            {number: self._redacted_keys(grouping.dimensions[number], keys[number]) for number in hidden}
+        )
+
+    def _redacted_keys(self, dimension: Dimension, keys: set[Key]) -> dict[Key, Key]:
+        """Return what redaction leaves of each key that is a text."""
+        from taplogs.core.stats import OTHERS
+
+        texts = [key for key in keys if isinstance(key, str) and key != OTHERS]
+        entries = self._redactor.redact_all([replace(_NOTHING, **{dimension.field: text}) for text in texts])
+        left = [getattr(entry, dimension.field) for entry in entries]
+        return dict(zip(texts, map(dimension.key, left) if dimension.key else left, strict=True))
 
     def now(self) -> datetime:
         """Return what time it is at the source, aware, in UTC."""
