@@ -16,7 +16,7 @@ from taplogs.sources.protocol import UnstorableEntry as UnstorableEntry
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_ids import stored_id
 from taplogs.sources.sqlite_moments import Moments
-from taplogs.sources.sqlite_query import Clause, Position, rows_of, selection
+from taplogs.sources.sqlite_query import Clause, Position, narrowed, rows_of, selection
 from taplogs.sources.sqlite_rows import ALL_FIELDS, SUMMARY_FIELDS, EntryReader, columns_for
 from taplogs.sources.sqlite_schema import SCHEMA_VERSION as SCHEMA_VERSION
 from taplogs.sources.sqlite_schema import create, found_version
@@ -178,7 +178,7 @@ class SqliteStore:
     def _select(self, query: LogQuery, after: Position | None = None, offset: int = 0) -> Iterator[list[LogEntry]]:
         left = query.limit
         with self.database.snapshot() as connection:
-            chosen = selection(connection, self._moments, query, after)
+            chosen = narrowed(connection, selection(connection, self._moments, query, after))
             bound = f"LIMIT {-1 if left is None else left} OFFSET {offset}" if chosen.complete else ""
             fields = _fields(query, complete=chosen.complete)
             reader = self._reader(connection, fields)

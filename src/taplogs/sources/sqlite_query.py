@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from taplogs.core.filters import (
     EndpointFilter,
@@ -31,6 +32,8 @@ Parameter = str | bytes | int | float
 
 _FROM_FAILED = 400
 _LITERAL_CODES = 1000
+_FEW = 500
+"""Where one entry in so many matches, looking for the months that have any takes less than reading on from the end."""
 
 _WORDS = {
     "method": (WordKind.METHOD, "method"),
@@ -222,6 +225,27 @@ def _codes_clause(column: str, codes: Sequence[int], there_are: int) -> Clause:
         return Clause(f"{column} IN ({', '.join(map(str, codes))})")
     numbers = f"[{','.join(map(str, codes))}]"
     return Clause(f"{column} IN (SELECT value FROM json_each(?))", (numbers,))  # noqa: S608 - our own column
+
+
+def narrowed(connection: sqlite3.Connection, chosen: Selection) -> Selection:
+    """Return the same selection, of few entries within the months only that the roll-ups have some of them in."""
+    if chosen.filters.text == "1":
+        return chosen
+    where, parameters = chosen.filters.text, chosen.filters.parameters
+    there_are, may_match = connection.execute(
+        f"SELECT sum(number), sum(number) FILTER (WHERE {where}) FROM counts WHERE month = 0",  # noqa: S608 - our own words, with parameters
+        parameters,
+    ).fetchone()
+    if there_are is None or (may_match or 0) * _FEW > there_are:
+        return chosen
+    from taplogs.sources.sqlite_counts import start_of
+
+    first, last = connection.execute(
+        f"SELECT min(month), max(month) FROM counts WHERE month > 0 AND {where}",  # noqa: S608 - the same
+        parameters,
+    ).fetchone()
+    span = (0, 0) if first is None else (start_of(first), start_of(last + 1))
+    return replace(chosen, others=chosen.others & span_clause(span))
 
 
 def rows_of(
