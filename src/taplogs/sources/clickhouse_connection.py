@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -198,6 +199,8 @@ class ClickHouseConnection:
             )
         if code == _UNKNOWN_TABLE:
             return ConfigurationError(f"{where} has lost a table of {self.address.table!r}: {reason}")
+        if unreachable := re.search(r"\[Errno -?[0-9]+\] ([^)\"']+)", reason):  # within what an HTTP library says of it
+            return BackendError(f"no answer from {where}: {unreachable[1]}", "is it the right host and port?")
         if code in _TIMEOUTS or "timed out" in reason.lower():
             return BackendError(f"{where} did not answer in time: {reason}", "ask for less: --since, --limit")
         return BackendError(f"{where} failed: {reason}", None if code else "is it the right host and port?")

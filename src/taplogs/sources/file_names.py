@@ -9,6 +9,7 @@ from typing import BinaryIO
 from taplogs.core.export_names import MANIFEST, RECORDS
 from taplogs.errors import UsageError
 from taplogs.sources.file_input import Input, Spool, StreamInput, input_at
+from taplogs.sources.place import ACCEPTED
 
 STANDARD_INPUT = "-"
 
@@ -60,7 +61,7 @@ def _paths(name: str) -> Iterator[Path]:
         raise UsageError(f"{name!r} is no name of a file: {error}", _ACCEPTED) from None
     if not found:
         what = "no file matches" if has_magic(name) else "there is no file"
-        raise UsageError(f"{what} {name}", _ACCEPTED)
+        raise UsageError(f"{what} {name}", _ACCEPTED if path.suffix or has_magic(name) else ACCEPTED)
     yield from found
 
 
