@@ -259,3 +259,23 @@ def test_without_a_store_nothing_is_left_behind(taplogs: Command) -> None:
 )
 def test_the_announced_url_can_be_connected_to(listens: str, reached: str) -> None:
     assert url_from_here(listens) == reached
+
+
+def test_clickhouse_is_a_store_whose_keys_are_elsewhere(taplogs: Command) -> None:
+    file = taplogs.folder / "logs.jsonl"
+    file.write_bytes(lines_of(*range(1, 251)))
+    store = f"clickhouse+chdb://{taplogs.folder}/clickhouse?database=logs"
+    keys = ("--keys", str(taplogs.folder / "keys.sqlite"))
+    with serving(taplogs, "--store", store, *keys, "--load", str(file)) as server:
+        env = {"TAPLOGS_BASE_URL": server.url, "TAPLOGS_API_KEY": server.key}
+        listed = taplogs.run("list", "-n", "0", "-s", "ok", env=env)
+        shown = taplogs.run("show", "entry-00007", "-o", "json", env=env)
+        assert server.stop().code == 0
+    assert listed.ids == [log_entry(number).id for number in range(250, 0, -1)]
+    assert (shown.code, json.loads(shown.out)["id"]) == (0, "entry-00007")
+    assert (taplogs.folder / "keys.sqlite").exists()
+
+
+def test_clickhouse_without_a_place_for_keys_is_refused(taplogs: Command) -> None:
+    finished = taplogs.run("serve", *ANY_PORT, "--store", "clickhouse://127.0.0.1:1/logs")
+    assert (finished.code, "--keys PATH" in finished.err) == (2, True)
