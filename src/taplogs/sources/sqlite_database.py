@@ -116,8 +116,10 @@ class SqliteDatabase:
     def _connect(self) -> sqlite3.Connection:
         if self.read_only:
             return self._connect_for_reading()
-        with suppress(OSError):  # a new file is for nobody else to read; SQLite says itself what is wrong with another
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # A new file is for nobody else to read; SQLite says itself what is wrong with another. One that is there is not
+        # opened here: closing it would end the locks that this process holds on it (POSIX, fcntl).
+        with suppress(OSError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         # Removed content is overwritten: what an archive no longer holds must not be found in its file.
         return self._opened("mode=rw", "PRAGMA synchronous = NORMAL", "PRAGMA secure_delete = ON")
 
