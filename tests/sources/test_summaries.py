@@ -20,7 +20,7 @@ from serving import Backend, log_entry
 from taplogs.core.dimensions import DIMENSION_NAMES, dimensions_named
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.entry import LogEntry
-from taplogs.core.filters import IpFilter, LatencyFilter, MethodFilter, StatusFilter
+from taplogs.core.filters import ClientFilter, EndpointFilter, IpFilter, LatencyFilter, MethodFilter, StatusFilter
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.stats import Grouping, Summary, fold
 from taplogs.core.timespan import Window
@@ -72,11 +72,21 @@ queries = st.builds(
     method=st.none() | st.sampled_from(("GET", "!POST")).map(lambda text: MethodFilter.parse([text])),
     latency=st.none() | st.just(LatencyFilter.parse(["<1s"])),
     ip=st.none() | st.just(IpFilter.parse(["192.0.2.0/24"])),
+    client=st.none() | st.sampled_from(("a", "!a", "nobody")).map(lambda text: ClientFilter.parse([text])),
+    endpoint=st.none()
+    | st.builds(
+        EndpointFilter,
+        wanted=st.sampled_from((("/v1/partner/jobs",), ("/v1/partner/jobs/{id}",), ("/v1/*/jobs/17",), ("/**",))),
+        templates=st.sampled_from((None, EndpointTemplates(["/v1/partner/{name}"]))),
+    ),
     window=st.sampled_from(
         (
             Window(),
             Window(START + timedelta(hours=1), None),
             Window(START, START + timedelta(minutes=50, microseconds=1)),
+            Window(START + timedelta(days=40), START + timedelta(days=200)),
+            Window(datetime(2026, 11, 1, tzinfo=UTC), datetime(2027, 3, 1, tzinfo=UTC)),
+            Window(None, datetime(2027, 1, 15, tzinfo=UTC)),
         )
     ),
     order=st.sampled_from(Order),
@@ -84,11 +94,13 @@ queries = st.builds(
 )
 names = st.lists(st.sampled_from(DIMENSION_NAMES), max_size=2, unique=True)
 groupings = st.builds(
-    lambda by, zone, timeline: Grouping(
-        dimensions_named(",".join(by), EndpointTemplates(), ZoneInfo(zone)) if by else (), timeline
+    lambda by, templates, zone, timeline, ends: Grouping(
+        dimensions_named(",".join(by), templates, ZoneInfo(zone)) if by else (), timeline, ends
     ),
     names,
+    st.sampled_from((EndpointTemplates(), EndpointTemplates(["/v1/partner/{name}"]))),
     st.sampled_from(ZONES),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -109,7 +121,8 @@ def refill(store: SqliteStore, entries: list[LogEntry]) -> None:
 def same(one: Summary, other: Summary) -> bool:
     timelines = one.timeline, other.timeline
     (step, spread), (other_step, other_spread) = ((timeline.step, timeline.spread(GRID)) for timeline in timelines)
-    return one.counts == other.counts and step == other_step and spread == other_spread
+    ends, other_ends = ((timeline.first, timeline.last) for timeline in timelines)
+    return one.counts == other.counts and step == other_step and spread == other_spread and ends == other_ends
 
 
 @given(st.sampled_from(SPANS).flatmap(entries_within), queries, groupings)
@@ -120,6 +133,20 @@ def test_sql_counts_what_the_fold_counts(
     refill(store, entries)
     by_hand = fold([[entry for entry in entries if query.matches(entry)]], grouping)
     assert same(store.summarise(query, grouping), by_hand)
+
+
+@given(st.sampled_from(SPANS).flatmap(entries_within), queries, groupings, st.integers(0, 40))
+@settings(max_examples=100)
+def test_what_was_removed_counts_no_more(
+    store: SqliteStore, entries: list[LogEntry], query: LogQuery, grouping: Grouping, kept: int
+) -> None:
+    refill(store, entries)
+    store.prune(kept)
+    newest = sorted(entries, key=lambda entry: entry.sort_key)[max(0, len(entries) - kept) :]
+    by_hand = fold([[entry for entry in newest if query.matches(entry)]], grouping)
+    assert same(store.summarise(query, grouping), by_hand)
+    assert store.count(query) in (by_hand.total.requests, None)
+    assert list(store.faults()) == []
 
 
 @given(entries_within(timedelta(days=3)), queries, groupings)
