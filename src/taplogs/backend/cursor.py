@@ -13,7 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import blake2b
 
 from taplogs.core.query import Order
-from taplogs.core.timestamp import is_canonical
+from taplogs.core.timestamp import is_canonical, parse_timestamp
 from taplogs.sources.sqlite_query import Position
 
 _ORDER_BYTES = {Order.NEWEST_FIRST: b"d", Order.OLDEST_FIRST: b"a"}
@@ -33,6 +33,7 @@ def decode_cursor(text: str, order: Order) -> Position:
         whole = urlsafe_b64decode(text + "=" * (-len(text) % 4))
         content = whole[:-_CHECK_SIZE]
         position = content[1:].decode("utf-8")
+        parse_timestamp(position[:24])
     except (binascii.Error, ValueError):
         raise ValueError("is not a cursor") from None
     timestamp, entry_id = position[:24], position[24:]

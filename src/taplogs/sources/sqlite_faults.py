@@ -113,11 +113,8 @@ def _kept_numbers(connection: sqlite3.Connection) -> Iterator[int | str]:
 def _count_faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Count the entries month by month, and hold that against the roll-ups of each month and of all time."""
     in_all: _Histogram = Counter()
-    months = {month for (month,) in connection.execute("SELECT DISTINCT month FROM counts WHERE month != 0")}
-    ends = connection.execute("SELECT (SELECT min(moment) FROM entries), (SELECT max(moment) FROM entries)").fetchone()
-    if ends[0] is not None:
-        months.update(range(month_of(ends[0]), month_of(ends[1]) + 1))
-    for month in sorted(months):
+    rolled_up = {month for (month,) in connection.execute("SELECT DISTINCT month FROM counts WHERE month != 0")}
+    for month in sorted(rolled_up.union(_months(connection))):
         counted = _counted(connection, month)
         if counted != _rolled_up(connection, month):
             year, index = divmod(month - 1, 12)
@@ -125,6 +122,16 @@ def _count_faults(connection: sqlite3.Connection) -> Iterator[str]:
         in_all.update(counted)
     if in_all != _rolled_up(connection, ALL_TIME):
         yield "the roll-ups of all time do not agree with the entries"
+
+
+def _months(connection: sqlite3.Connection) -> Iterator[int]:
+    """Yield the months that have entries."""
+    statement = "SELECT moment FROM entries WHERE moment >= ? ORDER BY moment LIMIT 1"
+    row = connection.execute("SELECT moment FROM entries ORDER BY moment LIMIT 1").fetchone()
+    while row:
+        month = month_of(row[0])
+        yield month
+        row = connection.execute(statement, (start_of(month + 1),)).fetchone()
 
 
 def _counted(connection: sqlite3.Connection, month: int) -> _Histogram:
