@@ -160,6 +160,12 @@ def test_what_is_no_moment_is_refused_as_a_timestamp_and_kept_beside_one(store: 
     assert store.get("entry-00001") == log_entry(1, created_at=text, updated_at=text)
 
 
+def test_a_change_is_known_though_nobody_knows_when_the_entry_was_logged(store: SqliteStore) -> None:
+    entry = log_entry(1, created_at=None, updated_at=log_entry(1).timestamp)
+    store.add([entry])
+    assert store.get(entry.id) == entry
+
+
 def test_entries_that_come_one_by_one_are_packed_as_those_that_come_together(tmp_path: Path) -> None:
     content = [
         log_entry(number, request_payload=payload(f'{{"name": "candidate {number}", "tags": ["a", "b", "c"]}}'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from itertools import repeat
+from operator import add
 from typing import Any
 
 from taplogs.core.entry import NULL, LogEntry
@@ -68,7 +69,7 @@ class EntryReader:
         self._moments = moments
         self._fields = fields
         self._payloads = None
-        if fields >= {"request_payload"}:
+        if not fields.isdisjoint({"request_payload", "response_payload"}):
             from taplogs.sources.sqlite_payloads import PayloadReader
 
             self._payloads = PayloadReader(connection)
@@ -119,22 +120,26 @@ class EntryReader:
         return requests, responses
 
     def _logged(self, columns: dict[str, tuple[Any, ...]]) -> tuple[Iterable[str | None], Iterable[str | None]]:
-        """Return when entries were logged, and last changed."""
-        if not self._fields & {"created_at", "updated_at"}:
+        """Return when entries were logged, and last changed; mostly that was at once."""
+        if self._fields.isdisjoint({"created_at", "updated_at"}):
             return repeat(None), repeat(None)
-        created = list(map(_moved, columns["moment"], columns["created"]))
-        bases = [
-            base if isinstance(base, int) else moment for base, moment in zip(created, columns["moment"], strict=True)
-        ]
-        updated = map(_moved, bases, columns["updated"])
-        return self._texts(created, "created_at"), self._texts(list(updated), "updated_at")
+        created, bases = self._moved(columns["moment"], columns["created"])
+        if "updated_at" not in self._fields:
+            return created, repeat(None)
+        at_once = {*columns["updated"]} == {0} and {*map(type, columns["created"])} == {int}
+        updated = created if at_once else self._moved(bases, columns["updated"])[0]
+        return created if "created_at" in self._fields else repeat(None), updated
 
-    def _texts(self, values: Sequence[int | str | None], field: str) -> Iterable[str | None]:
-        if field not in self._fields:
-            return repeat(None)
+    def _moved(
+        self, bases: Sequence[int], values: Sequence[int | str | None]
+    ) -> tuple[Sequence[str | None], Sequence[int]]:
+        """Return times that were stored as milliseconds since `bases`, or as they are; and what is counted from them."""
+        if {*map(type, values)} == {int}:
+            moments = list(map(add, bases, values))
+            return self._moments.texts(moments), moments
+        pairs = list(zip(bases, values, strict=True))
         text = self._moments.text
-        return [text(value) if isinstance(value, int) else value for value in values]
-
-
-def _moved(base: int, value: int | str | None) -> int | str | None:
-    return base + value if isinstance(value, int) else value
+        return (
+            [text(base + value) if isinstance(value, int) else value for base, value in pairs],
+            [base + value if isinstance(value, int) else base for base, value in pairs],
+        )
