@@ -138,7 +138,7 @@ def test_a_person_is_told_what_is_proven_and_what_is_not(taplogs: Command, expor
     with (taplogs.folder / "proof.json").open("wb") as file:
         shown = taplogs.on_terminal("prove", str(export), "--row", "42", stdout=file)
     assert shown.code == 0
-    assert "row 42 of the 120" in shown.text
+    assert "number 42 of the 120" in shown.text
     assert "does not prove that the backend told the truth" in " ".join(shown.lines)
     assert check_proof((taplogs.folder / "proof.json").read_bytes(), KEY.public_key).findings == []
 
@@ -246,10 +246,10 @@ CHANGES: list[tuple[Callable[[Path], Any], str]] = [
     (drop_the_last_line, "has 119 records, but the manifest names 120"),
     (double_a_line, "several records have the id"),
     (swap_two_lines, "was changed"),
-    (spoil_the_text, "row 42 is not text in UTF-8"),
-    (cut_the_last_line_feed, "row 120 of the records does not end with a line feed"),
+    (spoil_the_text, "record 42 is not text in UTF-8"),
+    (cut_the_last_line_feed, "record 120 does not end with a line feed"),
     (link_the_records, "it is a link"),
-    (make_a_line_endless, "row 1 of the records has more than 128 MiB"),
+    (make_a_line_endless, "record 1 has more than 128 MiB"),
     (pipe_for_records, "is not a regular file"),
     (name_another_tree, "a tree of another kind: 'sha1'"),
     (lambda folder: (folder / "records.jsonl").unlink(), "there is no"),

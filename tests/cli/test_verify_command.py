@@ -469,9 +469,19 @@ def test_a_proof_is_verified_like_an_export(verify: Verify, taplogs: Command, fo
     (folder / "proof.json").write_text(proof, "utf-8")
     finished = verify.signed("proof.json")
     assert finished.code == 0
-    assert "entry-00007 is row 7 of 39" in finished.out
+    assert "entry-00007 is record 7 of 39" in finished.out
     (folder / "proof.json").write_text(proof.replace("jobs/7?", "jobs/8?"), "utf-8")
     assert verify.codes("proof.json") == {"merkle_root"}
+    assert "  level: none\n" in verify("proof.json").out
+
+
+def test_a_proof_says_too_that_its_signature_was_not_checked(verify: Verify, taplogs: Command, folder: Path) -> None:
+    for name in ("signed", "unsigned"):
+        (folder / name).write_text(taplogs.here("prove", str(folder / "one"), "--row", "1").out, "utf-8")
+        (folder / "one" / "manifest.json.minisig").unlink(missing_ok=True)
+    assert "The signature was not checked: give --pubkey." in verify("signed").out
+    assert "It is not signed" in verify("unsigned").out
+    assert "was not checked" not in verify.signed("signed").out
 
 
 # Many rows: several processes
@@ -544,9 +554,51 @@ def test_a_file_that_is_changed_while_it_is_read_is_found(one: Evidence) -> None
 def test_the_first_record_that_differs_in_a_table_is_named(verify: Verify, one: Evidence, row: int) -> None:
     name = f"entry-{row:05}".encode()
     one.write("records.csv", one.read("records.csv").replace(name, b"entry-99999"))
-    assert f"records.csv:{row}: record {row} is not the one of records.jsonl" in verify("one").out
+    assert f"records.csv:record {row}: it is not what follows from records.jsonl" in verify("one").out
+
+
+@pytest.mark.parametrize("cut", [1, 100, 10_000])
+def test_numbers_are_those_of_the_file_where_it_breaks_off(verify: Verify, one: Evidence, cut: int) -> None:
+    kept = one.read("records.jsonl")[:-cut]
+    one.write("records.jsonl", kept)
+    lines = kept.count(b"\n")
+    found = json.loads(verify("one", "--json").out)["exports"][0]["findings"]
+    assert [(finding["where"], finding["message"]) for finding in found] == [
+        ("records.jsonl", f"record {lines + 1} does not end with a line feed"),
+        ("records.jsonl", f"it has {len(kept):,} bytes, the manifest says {len(kept) + cut:,}"),
+        ("records.jsonl", "its SHA-256 is not that of the manifest"),
+        ("records.jsonl", f"it has {lines} lines, the manifest says 39"),
+        ("records.csv", "it cannot be derived: records.jsonl has lines that are no records"),
+    ]
+
+
+def test_of_a_line_that_is_too_long_only_that_is_said(verify: Verify, one: Evidence) -> None:
+    os.truncate(one.path / "records.jsonl", 1 << 40)
+    assert "records.jsonl: record 40 has more than 128 MiB" in verify("one").out
+    assert verify.codes("one") == {"record_malformed", "table_derivation"}
+
+
+def test_what_is_sound_is_said_beside_what_is_not(verify: Verify, one: Evidence) -> None:
+    one.write("records.csv", one.read("records.csv") + b"x")
+    finished = verify.signed("one")
+    marks = [line.split(":")[0].strip() for line in finished.out.splitlines() if line.startswith(("  ok", "  FAIL"))]
+    assert marks == [
+        *["FAIL records.csv"] * 3,
+        "ok   manifest.json",
+        "ok   records.jsonl",
+        "ok   manifest.json.minisig",
+    ]
+    assert "  level: none\n" in finished.out
+    (export,) = json.loads(verify.signed("one", "--json").out)["exports"]
+    assert (export["level"], export["sound"]) == ("none", ["manifest.json", "records.jsonl", "manifest.json.minisig"])
+
+
+def test_a_table_is_not_sound_without_the_records_it_follows_from(verify: Verify, one: Evidence) -> None:
+    (one.path / "records.jsonl").unlink()
+    (export,) = json.loads(verify("one", "--json").out)["exports"]
+    assert export["sound"] == ["manifest.json"]
 
 
 def test_a_last_line_without_its_end_is_named(verify: Verify, one: Evidence) -> None:
     one.write("records.jsonl", one.read("records.jsonl")[:-1])
-    assert "records.jsonl: row 39 of the records does not end with a line feed" in verify("one").out
+    assert "records.jsonl: record 39 does not end with a line feed" in verify("one").out

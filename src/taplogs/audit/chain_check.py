@@ -10,7 +10,7 @@ from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
 from taplogs.audit.manifest import Manifest
 from taplogs.audit.terms import terms_of
-from taplogs.core.export_names import MANIFEST, TABLE
+from taplogs.core.export_names import TABLE
 from taplogs.core.timespan import Window
 
 CHAIN = "chain"
@@ -110,9 +110,9 @@ def requirement_findings(
         "anchored": is_anchored,
         "complete": manifest is not None and manifest.completeness.status == "complete",
         "csv": manifest is not None and manifest.csv is not None,
-        "redacted": manifest is not None and manifest.redaction.profile != "none",
+        "redacted": manifest is not None and manifest.redaction.method != "none",
         "chained": is_chain,
     }
     for name in required:
         if not met[name]:
-            yield Finding("requirement", MANIFEST, f"it is not {_WORDS.get(name, name)}, as --require asks")
+            yield Finding("requirement", "--require", f"it is not {_WORDS.get(name, name)}")

@@ -36,13 +36,14 @@ class ContentsCheck:
         self._findings = findings
         self._processes = processes
 
-    def check(self, names: set[str]) -> None:
-        """Check the files that are there, and name those that are not."""
+    def check(self, names: set[str]) -> set[str]:
+        """Check the files that are there, and name those that are not; return which were checked to their end."""
         files = {file.name: file for file in self._manifest.files if file.name in (RECORDS, TABLE)}
         for name in sorted(names & {RECORDS, TABLE} - set(files)):
             self._findings.add("file_unexpected", name, "the manifest does not name it")
         for name in sorted(set(files) - names):
             self._findings.add("file_missing", name, "the manifest names it, and it is not there")
+        checked_names: set[str] = set()
         with ExitStack() as opened:
             handles = {}
             for name in sorted(set(files) & names):
@@ -52,9 +53,11 @@ class ContentsCheck:
                     self._findings.add("file_unreadable", name, error.message)
             if RECORDS in handles:
                 self._records(files[RECORDS], handles[RECORDS].file, files.get(TABLE), handles.get(TABLE))
+                checked_names = {RECORDS, TABLE} & set(handles) if self._manifest.csv else {RECORDS}
             for name, handle in handles.items():
                 if handle.has_changed():
                     self._findings.add("file_changed", name, "it was changed while it was read")
+        return checked_names
 
     def _records(self, told: File, file: BinaryIO, told_table: File | None, table: Watched | None) -> None:
         csv = self._manifest.csv
@@ -68,11 +71,17 @@ class ContentsCheck:
             summary.add(segment)
         if reading.fault:
             self._findings.add("record_malformed", RECORDS, reading.fault)
-        self._compare(RECORDS, told, reading.bytes, tree.size, reading.sha256)
-        if tree.root().hex() != self._manifest.merkle.root:
-            self._findings.add("merkle_root", RECORDS, "the Merkle root of its lines is another one")
-        self._compare_ends(summary)
-        if not reading.fault:
+        if reading.is_whole:
+            self._compare(RECORDS, told, reading.bytes, reading.sha256)
+            if told.rows != reading.lines:
+                counts = f"it has {reading.lines:,} lines, the manifest says {told.rows:,}"
+                self._findings.add("file_rows", RECORDS, counts)
+        if reading.fault:  # all else would but follow from it
+            summary.has_table = False
+        else:
+            if tree.root().hex() != self._manifest.merkle.root:
+                self._findings.add("merkle_root", RECORDS, "the Merkle root of its lines is another one")
+            self._compare_ends(summary)
             self._name_repeated(summary, file)
         if table and told_table and form and csv:
             self._table(told_table, table.file, file, form, summary)
@@ -80,11 +89,9 @@ class ContentsCheck:
                 counts = f"{summary.guarded_cells:,} cells are guarded, not {csv.guarded_cells:,}"
                 self._findings.add("table_guard", TABLE, counts)
 
-    def _compare(self, name: str, told: File, length: int, rows: int, digest: str) -> None:
+    def _compare(self, name: str, told: File, length: int, digest: str) -> None:
         if told.bytes != length:
             self._findings.add("file_size", name, f"it has {length:,} bytes, the manifest says {told.bytes:,}")
-        if told.rows != rows:
-            self._findings.add("file_rows", name, f"it has {rows:,} rows, the manifest says {told.rows:,}")
         if told.sha256 != digest:
             self._findings.add("file_digest", name, "its SHA-256 is not that of the manifest")
 
@@ -116,7 +123,7 @@ class ContentsCheck:
                 continue
             if hash(entry_id) in hashes and seen.setdefault(entry_id, row) != row:
                 self._findings.add(
-                    "record_repeated", f"{RECORDS}:{row}", f"{entry_id!r} stands in row {seen[entry_id]:,} too"
+                    "record_repeated", f"{RECORDS}:{row}", f"{entry_id!r} is the id of record {seen[entry_id]:,} too"
                 )
 
     def _table(self, told: File, table: BinaryIO, records: BinaryIO, form: TableForm, summary: _Summary) -> None:
@@ -124,7 +131,7 @@ class ContentsCheck:
         while block := table.read(_BLOCK):
             digest.update(block)
             length += len(block)
-        self._compare(TABLE, told, length, told.rows, digest.hexdigest())
+        self._compare(TABLE, told, length, digest.hexdigest())
         if summary.has_table:
             self._findings.add_all(table_findings(table, records, form, summary.tables))
         else:

@@ -43,6 +43,14 @@ def read_evidence(path: Path, most: int) -> bytes:
     return text
 
 
+class BrokenLine(VerificationFailed):
+    """The last line, which has no end, or one that is too long; `last` are the bytes of the former."""
+
+    def __init__(self, message: str, last: bytes | None) -> None:
+        super().__init__(message)
+        self.last = last
+
+
 class Watched:
     """A file that is read while others may write: it tells whether somebody did."""
 
@@ -73,16 +81,18 @@ class Watched:
 def line_blocks(file: BinaryIO) -> Iterator[bytes]:
     """Yield all bytes in blocks of whole lines, each with its line feed.
 
-    Raises VerificationFailed, which names the row, where a line is longer than `LONGEST_LINE`, or the last has no end.
+    Raises BrokenLine, which names the record, after the lines before it: where a line is longer than `LONGEST_LINE`, or
+    the last has no end.
     """
-    first = 1
+    row = 1
     while block := file.read(_BLOCK):
         if not block.endswith(b"\n"):
             block += file.readline(LONGEST_LINE)
-        if not block.endswith(b"\n"):
-            row = first + block.count(b"\n")
-            is_last = not file.read(1)
-            fault = "does not end with a line feed" if is_last else f"has more than {LONGEST_LINE >> 20} MiB"
-            raise VerificationFailed(f"row {row:,} of the records {fault}")
-        yield block
-        first += block.count(b"\n")
+        whole = block if block.endswith(b"\n") else block[: block.rfind(b"\n") + 1]
+        if whole:
+            yield whole
+        row += whole.count(b"\n")
+        if len(whole) < len(block):
+            if file.read(1):
+                raise BrokenLine(f"record {row:,} has more than {LONGEST_LINE >> 20} MiB", None)
+            raise BrokenLine(f"record {row:,} does not end with a line feed", block[len(whole) :])

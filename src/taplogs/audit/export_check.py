@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -25,7 +26,8 @@ class ExportCheck(Struct, frozen=True):
     """What was found of one export. Where there are no findings, what the manifest says is so.
 
     `text` are the manifest's bytes; `signed_by` is the id of the key that its signature holds for, and `comment` what
-    is signed with it. `is_signed` says only that there is a signature.
+    is signed with it. `is_signed` says only that there is a signature. `sound` names the files that were checked, and
+    about which there are no findings.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class ExportCheck(Struct, frozen=True):
     is_signed: bool = False
     signed_by: str | None = None
     comment: str | None = None
+    sound: Sequence[str] = ()
 
     @property
     def head(self) -> str | None:
@@ -61,14 +64,21 @@ def check_export(path: Path, key: PublicKey | None, processes: int) -> ExportChe
     is_signed = SIGNATURE in names
     comment = _verified_comment(path, key, text, findings, is_signed=is_signed)
     signed_by = str(key.key_id) if key and comment is not None else None
+    signed = {SIGNATURE} if signed_by else set()
     try:
         manifest = decode_manifest(text)
     except ValueError as error:
         findings.add("manifest_malformed", MANIFEST, f"it is no manifest: {error}")
-        return ExportCheck(path, findings.all, is_signed=is_signed)
+        return ExportCheck(path, findings.all, None, text, is_signed, signed_by, comment, _sound(signed, findings))
     findings.add_all(manifest_findings(manifest))
-    ContentsCheck(path, manifest, findings, processes).check(names)
-    return ExportCheck(path, findings.all, manifest, text, is_signed, signed_by, comment)
+    checked = {MANIFEST, *signed, *ContentsCheck(path, manifest, findings, processes).check(names)}
+    return ExportCheck(path, findings.all, manifest, text, is_signed, signed_by, comment, _sound(checked, findings))
+
+
+def _sound(checked: set[str], findings: Findings) -> list[str]:
+    """Return the files that were checked, in order, without those that a finding is about."""
+    faulty = {finding.where.partition(":")[0] for finding in findings.kept}
+    return [name for name in (MANIFEST, RECORDS, TABLE, SIGNATURE) if name in checked - faulty]
 
 
 def _names_in(path: Path, findings: Findings) -> set[str]:

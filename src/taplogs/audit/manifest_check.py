@@ -46,7 +46,7 @@ def _files(manifest: Manifest) -> Iterator[_Fault]:
             yield "files", "manifest_digest", f"what should be the SHA-256 of {file.name!r} is none"
         if file.rows != manifest.completeness.rows:
             rows, all_rows = f"{file.rows:,}", f"{manifest.completeness.rows:,}"
-            yield "files", "manifest_counts", f"{file.name!r} has {rows} rows and the export {all_rows}"
+            yield "files", "manifest_counts", f"{file.name!r} has {rows} records and the export {all_rows}"
 
 
 def _merkle(manifest: Manifest) -> Iterator[_Fault]:
@@ -56,7 +56,7 @@ def _merkle(manifest: Manifest) -> Iterator[_Fault]:
     if not _DIGEST.fullmatch(merkle.root):
         yield "merkle.root", "manifest_digest", "what should be a root is none"
     if merkle.size != manifest.completeness.rows:
-        sizes = f"{merkle.size:,} leaves, and the export has {manifest.completeness.rows:,} rows"
+        sizes = f"{merkle.size:,} leaves, and the export has {manifest.completeness.rows:,} records"
         yield "merkle.size", "manifest_counts", f"the tree has {sizes}"
 
 
@@ -100,7 +100,7 @@ def _completeness(manifest: Manifest) -> Iterator[_Fault]:
         reasons = "; ".join(gap.reason for gap in completeness.gaps) or "the end was not seen"
         yield "completeness", "incomplete", f"the export has a gap: {reasons}"
     if (completeness.first is None, completeness.last is None) != (completeness.rows == 0,) * 2:
-        yield "completeness", "manifest_counts", "first and last are there where there are rows, and only there"
+        yield "completeness", "manifest_counts", "first and last are there where there are records, and only there"
 
 
 def _counts(manifest: Manifest) -> Iterator[_Fault]:

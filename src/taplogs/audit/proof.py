@@ -53,6 +53,7 @@ class ProofCheck(Struct, frozen=True):
     """What a proof has shown: that holds where there are no findings.
 
     `level` is what it then reaches: `signed` by the given key, or mere `integrity`, which anybody could have made.
+    `is_signed` says only that there is a signature.
     """
 
     findings: list[Finding]
@@ -61,6 +62,7 @@ class ProofCheck(Struct, frozen=True):
     index: int | None = None
     manifest: Manifest | None = None
     trusted_comment: str | None = None
+    is_signed: bool = False
 
 
 def check_proof(text: bytes, public_key: PublicKey | None) -> ProofCheck:
@@ -87,7 +89,8 @@ def check_proof(text: bytes, public_key: PublicKey | None) -> ProofCheck:
     except BadSignature as error:
         findings.append(Finding(error.fault, "signature", f"the manifest is not proven: {error.message}"))
     level: Level = "integrity" if public_key is None else "signed"
-    return ProofCheck(findings, None if findings else level, entry, proof.index, manifest, comment)
+    is_signed = proof.signature is not None
+    return ProofCheck(findings, None if findings else level, entry, proof.index, manifest, comment, is_signed)
 
 
 def _decode(text: bytes) -> Proof:

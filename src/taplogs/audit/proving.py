@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from taplogs.audit.evidence_file import line_blocks, open_evidence, read_evidence
+from taplogs.audit.evidence_file import BrokenLine, line_blocks, open_evidence, read_evidence
 from taplogs.audit.manifest import MERKLE_ALGORITHM, MOST_MANIFEST_BYTES, Manifest, decode_manifest
 from taplogs.audit.merkle import MerkleTree, PathBuilder, leaf_hash, root_from_path
 from taplogs.audit.proof import SCHEMA, Proof
@@ -30,7 +30,10 @@ def prove(folder: Path, *, entry_id: str | None = None, row: int | None = None) 
         manifest = decode_manifest(manifest_text)
     except ValueError as error:
         raise VerificationFailed(f"{manifest_path} is no manifest: {error}") from None
-    found = _look_for(_Wanted(entry_id, row), records)
+    try:
+        found = _look_for(_Wanted(entry_id, row), records)
+    except BrokenLine as error:
+        raise VerificationFailed(f"{records}: {error.message}") from None
     _compare(manifest, found.size, found.root(), records)
     if found.path is None:
         meant = f"has the id {entry_id!r}" if row is None else f"is in row {row:,}"
@@ -40,7 +43,7 @@ def prove(folder: Path, *, entry_id: str | None = None, row: int | None = None) 
     try:
         record = found.line.decode("utf-8")
     except UnicodeDecodeError:
-        raise VerificationFailed(f"{records}: row {found.path.index + 1:,} is not text in UTF-8") from None
+        raise VerificationFailed(f"{records}: record {found.path.index + 1:,} is not text in UTF-8") from None
     signature = folder / SIGNATURE
     return Proof(
         SCHEMA,

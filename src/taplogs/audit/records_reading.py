@@ -9,9 +9,8 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from taplogs.audit.evidence_file import line_blocks
+from taplogs.audit.evidence_file import BrokenLine, line_blocks
 from taplogs.audit.records_check import SEGMENT_ROWS, Expected, Segment, SegmentCheck
-from taplogs.errors import VerificationFailed
 
 _BLOCK = 1 << 18
 
@@ -31,7 +30,9 @@ class Reading:
         self._file = file
         self._digest = sha256()
         self.bytes = 0
+        self.lines = 0
         self.fault: str | None = None
+        self.is_whole = False
 
     @property
     def sha256(self) -> str:
@@ -39,8 +40,12 @@ class Reading:
         return self._digest.hexdigest()
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the segments, of 2^16 rows but the last. A line without an end stops it, and is the `fault`."""
+        """Yield the segments, of 2^16 rows but the last. A line that is broken ends them, and is the `fault`.
+
+        Afterwards the file `is_whole`: read to its end, unless a line was too long for that.
+        """
         start, row, rows = 0, 1, 0
+        last: bytes | None = b""
         try:
             for block in line_blocks(self._file):
                 self._digest.update(block)
@@ -54,10 +59,15 @@ class Reading:
                     rows, left = 0, left - needed
                 rows += left
                 self.bytes += len(block)
-        except VerificationFailed as error:
-            self.fault = error.message
+        except BrokenLine as error:
+            self.fault, last = error.message, error.last
+        self.lines = row - 1 + rows
         if rows:
             yield Piece(row, start, self.bytes)
+        if last is not None:
+            self._digest.update(last)
+            self.bytes += len(last)
+            self.is_whole = True
 
 
 def _end_of_lines(block: bytes, start: int, lines: int) -> int:

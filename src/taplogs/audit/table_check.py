@@ -19,10 +19,10 @@ def table_findings(
     heading = RecordsTable(form).heading
     table.seek(0)
     if table.read(len(heading)) != heading:
-        yield _finding(":1", "its heading is not that of such a table")
+        yield _finding(":heading", "its heading is not that of such a table")
     if any(sha256(table.read(length)).digest() != digest for length, digest in segments):
         row = _first_difference(table, records, form)
-        yield _finding(f":{row}", f"record {row:,} is not the one of {RECORDS}")
+        yield _finding(f":record {row}", f"it is not what follows from {RECORDS}")
     elif table.read(1):
         yield _finding("", f"it has more than follows from {RECORDS}")
 

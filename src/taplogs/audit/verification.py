@@ -53,10 +53,10 @@ class Verification(Struct, frozen=True):
         found += [(name, finding) for name, check in self.proofs for finding in check.findings]
         return found + [("", finding) for finding in self.common]
 
-    def level(self, check: ExportCheck) -> str | None:
-        """Return how much is proven of an export: integrity, signed, anchored, or both; None with any finding."""
+    def level(self, check: ExportCheck) -> str:
+        """Return how much is proven of an export: integrity, signed, anchored, or both; none with any finding."""
         if check.findings or self.common or check.manifest is None:
-            return None
+            return "none"
         if check.signed_by is None:
             return "anchored" if self.is_anchored else "integrity"
         return "signed and anchored" if self.is_anchored else "signed"

@@ -58,8 +58,8 @@ def prove(
 def _tell(session: Session, made: "Proof") -> None:
     """Tell a person what is proven, and what is not."""
     session.notice(
-        f"this proves that the record is row {made.index + 1:,} of the {made.size:,} that were exported, and unchanged "
-        "since. It does not prove that the backend told the truth, or that the manifest is yours: for that, "
+        f"this proves that the record is number {made.index + 1:,} of the {made.size:,} that were exported, and "
+        "unchanged since. It does not prove that the backend told the truth, or that the manifest is yours: for that, "
         "'taplogs verify FILE --pubkey KEY'"
     )
 

@@ -9,11 +9,13 @@ from taplogs.audit.export_check import ExportCheck
 from taplogs.audit.finding import Finding
 from taplogs.audit.proof import ProofCheck
 from taplogs.audit.verification import Verification
+from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE, TABLE
 from taplogs.output.terminal import Screen
 from taplogs.output.wording import counted
 from taplogs.output.wrapping import wrapped
 
 SCHEMA = "taplogs.verification/1"
+_NONE = "none"
 _GOOD, _BAD, _DIM = "32", "1;31", "2"
 
 
@@ -42,6 +44,7 @@ def _export_record(verification: Verification, check: ExportCheck) -> dict[str, 
         "head": check.head,
         "signedBy": check.signed_by,
         "trustedComment": check.comment,
+        "sound": list(check.sound),
         "findings": list(map(_finding_record, check.findings)),
     }
 
@@ -49,7 +52,7 @@ def _export_record(verification: Verification, check: ExportCheck) -> dict[str, 
 def _proof_record(name: str, check: ProofCheck) -> dict[str, Any]:
     return {
         "path": name,
-        "level": None if check.findings else check.level,
+        "level": _level(check),
         "id": check.entry and check.entry.id,
         "row": None if check.index is None else check.index + 1,
         "exportId": check.manifest and check.manifest.export_id,
@@ -92,22 +95,22 @@ class VerificationText:
             since = manifest.period.requested_since or "the beginning"
             yield from self._indented(f"from {since} until {manifest.period.effective_until}")
         yield from self._failed(check.findings)
-        if manifest is not None and not check.findings:
-            for name, words in _what_holds(check):
-                yield from self._line("ok", _GOOD, f"{name}: {words}")
-        if level := verification.level(check):
-            yield self._screen.paint(f"  level: {level}", _GOOD)
+        for name in check.sound:
+            yield from self._line("ok", _GOOD, f"{name}: {_what_holds(name, check)}")
+        yield self._level(verification.level(check))
         if check.head:
             yield from self._indented(f"head: {check.head}")
 
     def _proof(self, name: str, proof: ProofCheck) -> Iterator[str]:
         yield self._screen.clean(name)
         yield from self._failed(proof.findings)
-        if proof.findings or proof.entry is None or proof.manifest is None or proof.index is None:
-            return
-        row = f"row {proof.index + 1:,} of {proof.manifest.merkle.size:,}"
-        yield from self._line("ok", _GOOD, f"{proof.entry.id} is {row} of the export {proof.manifest.export_id}")
-        yield self._screen.paint(f"  level: {proof.level}", _GOOD)
+        if proof.entry and proof.manifest and proof.index is not None and not proof.findings:
+            place = f"record {proof.index + 1:,} of {proof.manifest.merkle.size:,}"
+            yield from self._line("ok", _GOOD, f"{proof.entry.id} is {place} of the export {proof.manifest.export_id}")
+        yield self._level(_level(proof))
+
+    def _level(self, level: str) -> str:
+        return self._screen.paint(f"  level: {level}", _BAD if level == _NONE else _GOOD)
 
     def _failed(self, findings: Sequence[Finding]) -> Iterator[str]:
         for finding in findings:
@@ -128,25 +131,31 @@ class VerificationText:
             yield from (self._screen.paint(line, _DIM) for line in wrapped(sentence, self._screen.width))
 
 
-def _what_holds(check: ExportCheck) -> Iterator[tuple[str, str]]:
-    """Yield what was verified, file by file."""
-    manifest = check.manifest
-    if manifest is None:
-        return
-    yield "manifest.json", f"canonical, complete, agrees with itself; hidden: {manifest.redaction.profile}"
-    yield "records.jsonl", "digest, Merkle root; each line canonical, in order, unique, in the period"
-    if manifest.csv:
-        yield "records.csv", "follows from records.jsonl byte for byte"
-    if check.signed_by:
-        yield "manifest.json.minisig", f"signed by {check.signed_by}: {check.comment}"
+def _level(proof: ProofCheck) -> str:
+    return proof.level or _NONE
+
+
+def _what_holds(name: str, check: ExportCheck) -> str:
+    """Return what was verified of a file that is sound."""
+    if name == SIGNATURE:
+        return f"signed by {check.signed_by}: {check.comment}"
+    if name == TABLE:
+        return f"follows from {RECORDS} byte for byte"
+    if name == RECORDS:  # where the manifest is faulty, so may be its period
+        return "digest, Merkle root; each line canonical, in order, unique" + (
+            ", in the period" if MANIFEST in check.sound else ""
+        )
+    profile = check.manifest.redaction.profile if check.manifest else ""
+    return f"canonical, complete, agrees with itself; hidden: {profile}"
 
 
 def _what_is_not_proven(verification: Verification) -> Iterator[str]:
     yield "Not proven: that the backend told the truth; only that nothing was changed since the export."
-    unsigned = [check for check in verification.exports if check.signed_by is None]
-    if any(check.is_signed for check in unsigned):
+    unproven = [check.is_signed for check in verification.exports if check.signed_by is None]
+    unproven += [check.is_signed for _, check in verification.proofs if check.level != "signed"]
+    if any(unproven):
         yield "The signature was not checked: give --pubkey."
-    elif unsigned:
+    elif unproven:
         yield "It is not signed: whoever can write to it could have made all of it anew."
     if verification.exports and not verification.is_anchored:
         yield "Nor that nothing was cut off at the end: --expect-head takes the head that you have kept."
