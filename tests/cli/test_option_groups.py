@@ -57,7 +57,7 @@ def test_every_shared_option_may_be_left_out(group: type[Struct]) -> None:
 
 def test_options_that_override_settings_are_named_like_them() -> None:
     flags = settings_flags(SourceOptions(), DisplayOptions())
-    assert set(flags) - set(SETTINGS) == {"source", "demo", "debug"}
+    assert set(flags) - set(SETTINGS) == {"source", "demo", "strict", "no_verify", "debug"}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def completed(taplogs: Command, line: str) -> list[str]:
         ("taplogs x", []),
         ("taplogs auth ", ["login", "logout", "status"]),
         ("taplogs config s", ["set"]),
-        ("taplogs list --st", ["--status"]),
+        ("taplogs list --sta", ["--status"]),
         ("taplogs list --status 4xx --co", ["--columns", "--company-id", "--color"]),
         ("taplogs show --c", ["--curl", "--ca-file", "--color"]),
         ("taplogs serve --l", ["--listen", "--load"]),

@@ -30,6 +30,7 @@ _REDACTED: dict[str, Any] = {
 }
 """The attributes of entries that a profile may change, and what they are where there is nothing."""
 
+_ANY_HOST = "https://host"
 _NOTHING = LogEntry(id="", timestamp="", method="", request_url="", status_code=0)
 
 _PAYLOADS = frozenset({"request_payload", "response_payload"})
@@ -105,7 +106,11 @@ class RedactedSource:
         from taplogs.core.stats import OTHERS
 
         texts = [key for key in keys if isinstance(key, str) and key != OTHERS]
-        entries = self._redactor.redact_all([replace(_NOTHING, **{dimension.field: text}) for text in texts])
+        # A path alone could be taken for a host: //jobs
+        place = _ANY_HOST if dimension.field == "request_url" else ""
+        entries = self._redactor.redact_all(
+            [replace(_NOTHING, **{dimension.field: place + text if text.startswith("/") else text}) for text in texts]
+        )
         left = [getattr(entry, dimension.field) for entry in entries]
         return dict(zip(texts, map(dimension.key, left) if dimension.key else left, strict=True))
 
