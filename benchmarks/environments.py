@@ -1,4 +1,4 @@
-"""The virtual environments that are measured: taplogs as it is installed for use, and awslogs.
+"""The virtual environments that are measured: taplogs as it is installed for use, awslogs, and DuckDB.
 
 An environment with the test extra would not do: some of its packages make httpx import more. And all of both is
 compiled beforehand, as whatever runs a second time is.
@@ -19,7 +19,7 @@ _INSIDE = Path(__file__).parent / "inside"
 
 
 class Environments:
-    """Two environments below one folder, each made when it is first needed."""
+    """Environments below one folder, each made when it is first needed."""
 
     def __init__(self, folder: Path, home: Path) -> None:
         """What is there already is brought up to date. `home` is made for the commands: no config file is in it."""
@@ -39,6 +39,11 @@ class Environments:
         """The folder of programs of the environment with awslogs."""
         return self._made("awslogs", "awslogs")
 
+    @cached_property
+    def _duckdb(self) -> Path:
+        """The folder of programs of an environment with nothing but DuckDB."""
+        return self._made("duckdb", "duckdb")
+
     def command(self, *arguments: str, variables: Mapping[str, str] | None = None, piped: bool = False) -> Command:
         """Return a taplogs command."""
         return Command([str(self.taplogs / "taplogs"), *arguments], {**self.environ, **(variables or {})}, piped)
@@ -50,6 +55,10 @@ class Environments:
     def script(self, name: str, *arguments: str) -> Command:
         """Return a command that runs one of the programs in `inside/`."""
         return self.python(str(_INSIDE / name), *arguments)
+
+    def duckdb(self, name: str, *arguments: str) -> Command:
+        """Return a command that runs one of the programs in `inside/` beside DuckDB."""
+        return Command([str(self._duckdb / "python"), str(_INSIDE / name), *arguments], self.environ)
 
     def _made(self, name: str, requirement: str) -> Path:
         place = self._folder / name

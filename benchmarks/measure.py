@@ -18,7 +18,7 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 class CommandFailed(Exception):
-    """A command that was to be measured, or prepares it, ended with another code than 0."""
+    """A command that was to be measured, or prepares it, ended with another code than it should."""
 
     def __init__(self, argv: Sequence[str], code: int, said: str) -> None:
         super().__init__(f"{' '.join(argv)} ended with {code}\n{said[-2000:]}".rstrip())
@@ -28,13 +28,15 @@ class CommandFailed(Exception):
 class Command:
     """A command line and its environment.
 
-    Its output goes to the null device; with `piped` through a pipe, with `stored` into this file.
+    Its output goes to the null device; with `piped` through a pipe, with `stored` into this file. `code` is the exit
+    code that it is to end with.
     """
 
     argv: Sequence[str]
     environ: Mapping[str, str]
     piped: bool = False
     stored: Path | None = None
+    code: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def run(command: Command) -> Run:
             _, status, usage = os.wait4(process.pid, 0)
             seconds = perf_counter() - start
             process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        if process.returncode != command.code:
             errors.seek(0)
             raise CommandFailed(command.argv, process.returncode, errors.read().decode("utf-8", "replace"))
     return Run(seconds, usage.ru_maxrss * _RSS_UNIT)

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn
 
+import archiving
 import auditing
 import counting
 import drawing
@@ -35,6 +36,7 @@ GROUPS: dict[str, Callable[[Environments, Path, int | None], Iterator[Figure]]] 
     "tailing": tailing.figures,
     "counting": counting.figures,
     "auditing": auditing.figures,
+    "archiving": archiving.figures,
 }
 
 
@@ -58,8 +60,9 @@ def _measure(options: argparse.Namespace, scratch: Path) -> None:
     figures: list[Figure] = []
     if not options.json:
         print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.platform()}\n\n{header()}")
-    for name in options.only or GROUPS:
-        for figure in GROUPS[name](environments, scratch, options.rounds):
+    groups = GROUPS | {"archiving": archiving.both_sizes} if options.large else GROUPS
+    for name in options.only or groups:
+        for figure in groups[name](environments, scratch, options.rounds):
             figures.append(figure)
             if not options.json:
                 print(line(figure), flush=True)
@@ -71,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", metavar="GROUP", choices=GROUPS, action="append", help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--rounds", metavar="N", type=_positive, help="rounds that the medians are of")
-    parser.add_argument("--environments", metavar="DIR", type=Path, help="keep the two virtual environments here")
+    parser.add_argument("--environments", metavar="DIR", type=Path, help="keep the virtual environments here")
+    parser.add_argument("--large", action="store_true", help="archiving: ten million entries, too")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     return parser
 

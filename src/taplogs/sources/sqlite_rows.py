@@ -133,7 +133,7 @@ class EntryReader:
     def _moved(
         self, bases: Sequence[int], values: Sequence[int | str | None]
     ) -> tuple[Sequence[str | None], Sequence[int]]:
-        """Return times that were stored as milliseconds since `bases`, or as they are; and what is counted from them."""
+        """Return times, stored as milliseconds since `bases` or as they are, and what others are counted from."""
         if {*map(type, values)} == {int}:
             moments = list(map(add, bases, values))
             return self._moments.texts(moments), moments
