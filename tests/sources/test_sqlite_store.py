@@ -19,7 +19,8 @@ from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import parse_timestamp
 from taplogs.errors import ConfigurationError, EntryNotFound, TaplogsError
-from taplogs.sources.sqlite import SqliteStore, UnstorableEntry
+from taplogs.sources.protocol import UnstorableEntry
+from taplogs.sources.sqlite import SqliteStore
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.errors import ConfigurationError, EntryNotFound
-from taplogs.sources.protocol import UnstorableEntry as UnstorableEntry
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_ids import stored_id
 from taplogs.sources.sqlite_moments import Moments

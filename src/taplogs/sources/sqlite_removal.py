@@ -66,11 +66,9 @@ def _blank(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
     number = next(remaining, None)
     while number is not None:
         row = connection.execute(
-            "SELECT first, number, content FROM payload_blocks WHERE first <= ? AND first + number > ? "
-            "ORDER BY first DESC LIMIT 1",
-            (number, number),
+            "SELECT first, number, content FROM payload_blocks WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
         ).fetchone()
-        if row is None:
+        if row is None or number >= row[0] + row[1]:  # it was in the tail
             number = next(remaining, None)
             continue
         first, length, content = row
