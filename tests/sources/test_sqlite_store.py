@@ -143,6 +143,33 @@ def test_the_limit_counts_after_filters_that_sql_does_not_know(store: SqliteStor
     assert ids(store.search(query, offset=1)) == ["entry-00007", "entry-00005"]
 
 
+@pytest.mark.parametrize("order", Order)
+def test_few_entries_of_long_ago_are_found_at_once(store: SqliteStore, order: Order) -> None:
+    """A status that one entry in a thousand has, in some months of many."""
+    rare = [log_entry(number, status_code=302, timestamp=f"2024-0{number}-15T00:00:00.000Z") for number in (3, 4)]
+    times = [
+        f"20{year}-{month:02}-{day:02}T00:00:00.000Z"
+        for year in (23, 25)
+        for month in range(1, 13)
+        for day in range(1, 29)
+    ]
+    store.add(log_entry(number, timestamp=times[number % len(times)]) for number in range(100, 3000))
+    store.add(rare)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with store.database.connection() as connection:
+        connection.set_progress_handler(count, 10)
+    query = LogQuery(status=StatusFilter.parse(["302"]), order=order)
+    assert list(store.search(query)) == (rare if order is Order.OLDEST_FIRST else rare[::-1])
+    assert list(store.search(LogQuery(status=StatusFilter.parse(["1xx"]), order=order))) == []
+    assert steps < 1000, steps
+
+
 def test_a_summary_leaves_the_payloads_out(store: SqliteStore) -> None:
     entry = log_entry(1, request_payload=payload("[1]"), response_payload=payload("[2]"))
     store.add([entry])
