@@ -45,6 +45,15 @@ def replace_file(target: Path, data: bytes, mode: int | None = None, *, durable:
         partial.unlink(missing_ok=True)
 
 
+def writing_hint(error: OSError, elsewhere: str) -> str | None:
+    """Return what to do where a file could not be written; `elsewhere` says how another place is named."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, and run it again"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST):
+        return f"{elsewhere} where you may write"
+    return None
+
+
 def open_unless_link(path: str | Path, flags: int, mode: int = 0o666) -> int:
     """Return the descriptor of a file, as an opener of `open` does; raises OSError, and UsageError for a link."""
     try:

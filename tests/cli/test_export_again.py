@@ -37,7 +37,7 @@ def refused(export: Command, *options: str) -> str:
     assert {path.name: path.read_bytes() for path in (export.folder / "out").iterdir() if path.is_file()} == before
     assert run.code == 2, run.err
     message, hint = run.err.splitlines()
-    assert hint == "hint: --force replaces it as soon as the new one is complete"
+    assert hint.startswith("hint: name another folder with -o; --force replaces it: the old export is lost")
     assert "--chain" not in message
     return message
 
@@ -78,7 +78,11 @@ def test_a_file_that_became_a_link_is_not_called_complete(export: Command) -> No
         ((), ("--sign-key", "audit.key"), "there is no out/manifest.json.minisig"),
         (("--sign-key", "other.key"), ("--sign-key", "audit.key"), "it was signed by the key"),
         ((), ("--status", "404"), "its filter --status is not given, here it is 404"),
-        ((), ("--since", "2026-10-01"), "it is about the time from the beginning to 2026-11-02T00:00:00.000Z"),
+        (
+            (),
+            ("--since", "2026-10-01"),
+            "it begins at the beginning, and --since 2026-10-01T00:00:00.000Z is another time",
+        ),
     ],
 )
 @pytest.mark.usefixtures("keys")
@@ -97,6 +101,13 @@ def test_an_export_that_has_more_than_is_asked_for_is_complete(export: Command) 
         assert (run.code, run.err) == (0, "the export in out is complete\n")
 
 
+def test_what_differs_is_said_of_an_end_that_moves(export: Command) -> None:
+    assert export.run("export", "-o", "out", "--until", "1h", *PLAIN).code == 0
+    end = Exported(export.folder / "out").manifest["period"]["effectiveUntil"]
+    run = export.run("export", "-o", "out", "--until", "1h", *PLAIN, "--resume")
+    assert f"asked for: it ends at {end}, and --until 1h is another time in each run\n" in run.err
+
+
 # One that was finished with --allow-partial
 
 
@@ -113,7 +124,8 @@ def test_a_partial_export_that_was_finished_says_that_it_is_not_gone_on_with(exp
         run = command.run(*WORDS, "--allow-partial")
         assert run.code == 7
         assert run.err.splitlines()[-1] == (
-            "hint: --allow-partial has finished it as it is: --resume does not go on with it, --force replaces it"
+            "hint: --allow-partial has finished it as it is: --resume does not go on with it, "
+            "a new export has a folder of its own"
         )
         assert "it is incomplete, and was finished so with --allow-partial" in refused(command)
 

@@ -180,7 +180,7 @@ def test_the_summary_says_how_many_and_how_to_verify_them(export: Command) -> No
         ["sha256sum", "manifest.json"], cwd=export.folder / "out dir", capture_output=True, check=True
     ).stdout.split()[0]
     assert (run.code, run.out) == (0, "")
-    assert "complete: 120 entries from the beginning until 20" in run.err
+    assert "complete: 120 records from the beginning until 20" in run.err
     assert f"head: 1:{head.decode()}" in run.err
     assert f"taplogs verify 'out dir' --expect-head 1:{head.decode()}" in run.err
 
@@ -195,7 +195,7 @@ def test_sha256sum_agrees_with_the_manifest(export: Command) -> None:
 def test_progress_is_shown_on_a_terminal_alone(export: Command) -> None:
     shown = export.on_terminal("export", "-o", "out", *PLAIN)
     assert shown.code == 0
-    assert "complete: 120 entries" in shown.text
+    assert "complete: 120 records" in shown.text
 
 
 # What is in the way
@@ -254,11 +254,44 @@ def test_a_partial_folder_that_is_a_link_is_refused(export: Command) -> None:
     assert list((export.folder / "elsewhere").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_one_line(export: Command) -> None:
+def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(export: Command) -> None:
     run = export.run("export", "-o", "/proc/out")
     assert run.code == 1
-    assert len(run.err.splitlines()) == 1
-    assert "/proc/out" in run.err
+    assert run.err.splitlines() == [
+        "error: the export cannot be written to /proc/out: No such file or directory (/proc/out)",
+        "hint: -o names a folder where you may write",
+    ]
+
+
+def test_a_signature_that_force_takes_away_is_told(export: Command) -> None:
+    assert export.here("keygen", "--no-passphrase", "-s", str(export.folder / "a b.key")).code == 0
+    signed = export.run("export", "-o", "out", "--sign-key", "a b.key", *PLAIN)
+    assert "  taplogs verify out --pubkey 'a b.pub' --expect-head 1:" in signed.err
+    again = export.run("export", "-o", "out", "--sign-key", "a b.key", *PLAIN, "--force")
+    assert "is not" not in again.err
+    run = export.run("export", "-o", "out", "--force", *PLAIN)
+    assert (run.code, "the export in out is signed, and the one that replaces it is not" in run.err) == (0, True)
+
+
+def test_a_public_key_that_is_not_beside_its_secret_one_is_not_named(export: Command) -> None:
+    for name in ("a", "b"):
+        assert export.here("keygen", "--no-passphrase", "-s", str(export.folder / f"{name}.key")).code == 0
+    (export.folder / "b.pub").replace(export.folder / "a.pub")
+    assert "--pubkey FILE" in export.run("export", "-o", "out", "--sign-key", "a.key", *PLAIN).err
+
+
+@pytest.mark.parametrize(("profile", "is_told"), [("none", True), ("secrets", True), ("personal", False)])
+def test_an_export_with_personal_data_says_so(export: Command, profile: str, *, is_told: bool) -> None:
+    run = export.run("export", "-o", "out", "--redact", profile)
+    assert ("this export holds personal data" in run.err) is is_told
+
+
+def test_an_end_that_lies_ahead_is_told(export: Command) -> None:
+    run = export.run("export", "-o", "out", "--until", "+1h", *PLAIN)
+    assert run.code == 0
+    period = Exported(export.folder / "out").manifest["period"]
+    asked, reached = period["requestedUntil"], period["effectiveUntil"]
+    assert f"the end asked for, {asked}, lies ahead: exported until now, {reached}\n" in run.err
 
 
 # What is refused, before anything is sent
@@ -276,7 +309,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(export: Command) -> No
         (("--redact", "nome"), "there is no redaction profile 'nome'"),
         (("--since", "yesterdy"), "--since 'yesterdy' is not understood"),
         (("--since", "2126-01-01"), "nothing of the period has passed"),
-        (("--chain", "nowhere"), "--chain nowhere cannot be gone on from: there is no"),
+        (("--chain", "nowhere"), "the chain cannot go on from nowhere: there is no such folder"),
         (("--sign-key", "nowhere"), "nowhere cannot be read"),
         (("-o", "-", "--format", "jsonl,csv"), "one format goes to standard output"),
         (("-o", "-", "--resume"), "--resume is about a folder"),
@@ -380,7 +413,7 @@ def test_late_arrivals_are_told(export: Command) -> None:
         run = export.run("export", "-o", "out", *PLAIN, "--source", server.url)
     assert run.code == 0
     assert Exported(export.folder / "out").completeness["lateArrivals"] == 3
-    assert "not in it: 3 that came into the period while it was read" in run.err
+    assert "not in it: 3 entries that came into the period while it was read" in run.err
 
 
 def test_fewer_entries_than_the_backend_counts_are_a_gap(export: Command) -> None:

@@ -100,7 +100,7 @@ def test_what_came_before_an_error_is_kept_and_told_with_the_command_that_goes_o
 ) -> None:
     _, told = ended_early(export, *PLAIN, error=error, max_wait=max_wait)
     kept, command, line = told.splitlines()[-3:]
-    assert kept == "59 entries are kept in out until 2026-11-01T00:00:58.000Z; this goes on with them:"
+    assert kept == "59 records are kept in out until 2026-11-01T00:00:58.000Z; this goes on with them:"
     assert command.startswith("  taplogs export -o out --until 2026-11-02 ")
     assert command.endswith(" --resume")
     assert line.startswith("error: the export is incomplete: ")
@@ -172,7 +172,7 @@ def test_an_allowed_partial_export_gets_its_names_says_what_is_missing_and_exits
     (gap,) = found.completeness["gaps"]
     assert (gap["since"], gap["until"]) == ("2026-11-01T00:00:58.000Z", "2026-11-02T00:00:00.000Z")
     assert "the stream ended without its last record" in gap["reason"]
-    assert "incomplete: 59 entries" in told
+    assert "incomplete: 59 records" in told
     assert "taplogs export" not in told  # there is nothing to go on with
 
 
@@ -193,12 +193,27 @@ def test_a_gap_in_the_middle_is_allowed_where_partial_exports_are(export: Comman
 def test_an_unfinished_export_is_not_begun_anew_unasked(export: Command) -> None:
     ended_early(export, *PLAIN)
     before = (export.folder / "out/.partial/records.jsonl").read_bytes()
-    run = export.run("export", "-o", "out", *UNTIL, *PLAIN)
+    source = ("--source", _source(export.folder / "out/.partial"))
+    run = export.run("export", "-o", "out", *UNTIL, *PLAIN, *source)
     assert run.code == 2
     told = run.err.splitlines()
-    assert told[0] == "out holds 59 entries of a run that ended early; this goes on with them:"
-    assert told[1] == f"  taplogs export -o out {' '.join(UNTIL)} --redact none --resume"
+    assert told[0] == "out holds 59 records of a run that ended early; this goes on with them:"
+    assert told[1] == f"  taplogs export -o out {' '.join(UNTIL)} --redact none {' '.join(source)} --resume"
+    assert told[3].startswith("hint: --resume goes on with it; name another folder with -o; --force begins anew, and")
     assert (export.folder / "out/.partial/records.jsonl").read_bytes() == before
+
+
+def test_no_command_is_suggested_that_would_be_refused(export: Command) -> None:
+    ended_early(export, *PLAIN)
+    run = export.run(
+        "export", "-o", "out", *PLAIN, "--since", "1d", "--source", _source(export.folder / "out/.partial")
+    )
+    error, hint = run.err.splitlines()
+    assert error == (
+        "error: out holds 59 records of a run that asked something else: --since was not given and is '1d'; "
+        "--until was '2026-11-02T00:00:00.000Z' and is not given"
+    )
+    assert hint.startswith("hint: --resume with the words of that run goes on with it; name another folder with -o;")
 
 
 def test_force_begins_an_unfinished_export_anew(export: Command) -> None:
@@ -228,7 +243,7 @@ def test_another_question_is_refused_and_what_differs_is_said(
     source = () if "--source" in options else ("--source", _source(partial))
     run = export.run("export", "-o", "out", "--resume", *source, *options)
     assert run.code == 2
-    assert f"out cannot be gone on with: {words}" in run.err
+    assert f"of a run that asked something else: {words}" in run.err
     assert (partial / "checkpoint.json").exists()
 
 
@@ -378,7 +393,10 @@ def test_a_disk_that_fills_up_loses_nothing(taplogs: Command, many: Backend, nam
         run = finish(start(taplogs, *full, *inject, *HASTY, *words, env=variables))
         begun = number > 1 or name == "records.csv"
         assert run.code == (7 if begun else 1)
-        assert "No space left on device" in run.err.splitlines()[-1]
+        *_, error, hint = run.err.splitlines()
+        assert "No space left on device" in error
+        assert hint.startswith("hint: free some space")
+        assert ("with --resume" in hint) is begun
         assert folder.exists() is begun
         run = taplogs.run(*words, "--resume", env=variables)
     assert run.code == 0, run.err

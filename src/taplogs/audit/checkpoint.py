@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,13 @@ from taplogs.audit.canonical import fault_of_json
 from taplogs.audit.manifest import Key
 from taplogs.audit.records_file import Extent
 from taplogs.errors import TaplogsError
+from taplogs.pseudonym_key import KEY_VARIABLE
 from taplogs.whole_file import open_unless_link, replace_file
 
 CHECKPOINT = "checkpoint.json"
 _SCHEMA = "taplogs.checkpoint/1"
 _MOST_BYTES = 1 << 24
+_ANEW = "name another folder with -o; --force begins anew, and what is kept there is lost"
 
 
 class _Part(Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -28,7 +31,7 @@ class Question(_Part, frozen=True):
 
     `since` and `until` are what was typed where that is relative, so that time may go on between two runs, and
     canonical timestamps otherwise. `filters` are as the manifest shows them; `filters_sha256` tells apart what looks
-    the same there.
+    the same there. `key_fingerprint` is that of a lasting pseudonym key, None without one.
     """
 
     source: str
@@ -42,23 +45,25 @@ class Question(_Part, frozen=True):
     key_fingerprint: str | None
     previous: str | None
 
-    def difference(self, other: Question) -> str | None:
-        """Return in words what `other` asks differently; None where that is nothing."""
+    def differences(self, other: Question) -> Iterator[str]:
+        """Yield in words what `other` asks differently."""
         texts = {**self.filters, "--since": self.since, "--until": self.until, "the source": self.source}
         others = {**other.filters, "--since": other.since, "--until": other.until, "the source": other.source}
-        for name in [*texts, *others]:
+        for name in dict.fromkeys([*texts, *others]):
             if texts.get(name) != others.get(name):
-                return f"{name} was {_shown(texts.get(name))} and is {_shown(others.get(name))}"
-        if self.filters_sha256 != other.filters_sha256:
-            return "a filter differs in what is hidden of it, or in the endpoint templates"
+                yield f"{name} was {_shown(texts.get(name))} and is {_shown(others.get(name))}"
+        if self.filters == other.filters and self.filters_sha256 != other.filters_sha256:
+            yield "a filter differs in what is hidden of it, or in the endpoint templates"
         if self.environment != other.environment:
-            return f"the API key was a {self.environment} key and is a {other.environment} key"
+            yield f"the API key was a {self.environment} key and is a {other.environment} key"
         if self.profile_sha256 != other.profile_sha256:
             again = " with other rules" if self.profile == other.profile else ""
-            return f"the redaction profile was {self.profile} and is {other.profile}{again}"
-        if self.key_fingerprint != other.key_fingerprint:
-            return "the pseudonym key is another one"
-        return "--chain names another export" if self.previous != other.previous else None
+            yield f"the redaction profile was {self.profile} and is {other.profile}{again}"
+        elif self.key_fingerprint != other.key_fingerprint:
+            given = "another one" if other.key_fingerprint else f"not given ({KEY_VARIABLE})"
+            yield f"the pseudonym key is {given}"
+        if self.previous != other.previous:
+            yield "--chain names another export"
 
 
 class Beginning(_Part, frozen=True):
@@ -117,9 +122,9 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     try:
         checkpoint = msgspec.convert(json.loads(text), Checkpoint)
     except (ValueError, RecursionError) as error:
-        raise TaplogsError(f"{path} cannot be used: {fault_of_json(error)}", "--force begins anew") from None
+        raise TaplogsError(f"{path} cannot be used: {fault_of_json(error)}", _ANEW) from None
     if checkpoint.schema != _SCHEMA:
-        raise TaplogsError(f"{path} is of another version of taplogs: {checkpoint.schema}", "--force begins anew")
+        raise TaplogsError(f"{path} is of another version of taplogs: {checkpoint.schema}", _ANEW)
     return checkpoint
 
 

@@ -15,7 +15,9 @@ from taplogs.audit.records_table import TableForm
 from taplogs.audit.signature import MOST_SIGNATURE_BYTES
 from taplogs.audit.terms import terms_asked, terms_of
 from taplogs.core.export_names import MANIFEST, SIGNATURE, TABLE
+from taplogs.core.timespan import is_relative
 from taplogs.errors import VerificationFailed
+from taplogs.pseudonym_key import KEY_VARIABLE
 
 Verify = Callable[[bytes, bytes], object]
 """Takes the bytes of a manifest and the text of its signature; raises BadSignature where that does not hold."""
@@ -48,8 +50,15 @@ class FinishedExport:
     def difference(self, question: Question) -> str | None:
         """Return in words which part of a question it answers differently; None where none."""
         for name, before, now in terms_of(self.manifest).differences(terms_asked(question)):
+            if self.lacks_key(question) and before == self.manifest.redaction.key_fingerprint:
+                return f"its pseudonyms were made with a lasting key, and here is none ({KEY_VARIABLE})"
             return f"its {name} is {before or 'not given'}, here it is {now or 'not given'}"
         return None
+
+    def lacks_key(self, question: Question) -> bool:
+        """Return whether the key is missing that its pseudonyms were made with."""
+        is_lasting = self.manifest.redaction.key_fingerprint is not None
+        return is_lasting and self.manifest.redaction.profile == question.profile and question.key_fingerprint is None
 
     def unlike(self, question: Question) -> str | None:
         """Return in words why it is not the answer to a question for good; None where it is.
@@ -63,9 +72,12 @@ class FinishedExport:
             return f"its redaction profile {question.profile} had other rules"
         if question.previous != (previous.manifest_sha256 if previous else None):
             return "--chain names another export, or none"
-        is_past = question.until is not None and period.requested_until == period.effective_until
-        if not is_past or (question.since, question.until) != (period.requested_since, period.requested_until):
-            return f"it is about the time from {period.requested_since or 'the beginning'} to {period.effective_until}"
+        if question.since != period.requested_since:
+            return f"it begins at {period.requested_since or 'the beginning'}, and {_asked('--since', question.since)}"
+        if question.until != period.effective_until:
+            return f"it ends at {period.effective_until}, and {_asked('--until', question.until)}"
+        if period.requested_until != period.effective_until:  # it has an answer for good by chance
+            return f"it ends at {period.effective_until}, which is when it was made"
         return None
 
     def lacking(self, form: TableForm | None) -> str | None:
@@ -95,3 +107,10 @@ class FinishedExport:
         if status.st_size != file.bytes:
             return f"{file.name} has {status.st_size:,} bytes, its manifest says {file.bytes:,}"
         return None
+
+
+def _asked(option: str, bound: str | None) -> str:
+    """Return in words what a bound is that an export may have or not."""
+    if bound is None:
+        return f"{option} is not given" + (", so that the end is now" if option == "--until" else "")
+    return f"{option} {bound} is " + ("another time in each run" if is_relative(bound) else "another time")

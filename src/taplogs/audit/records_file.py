@@ -83,8 +83,8 @@ class RecordsFile:
                     told(len(lines))
         if self.extent != extent:
             raise TaplogsError(
-                f"{self._path} is not what the run before has written there, so it cannot be gone on with",
-                "--force begins anew",
+                f"{self._path} is not what the run before has written there, so it cannot go on",
+                "name another folder with -o; --force begins anew, and what is kept there is lost",
             )
 
     def append(self, entries: list[LogEntry]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from taplogs.audit.canonical import manifest_text
 from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Beginning, Question
+from taplogs.cli.export_report import tell_period
 from taplogs.cli.opening import name_of
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
@@ -34,7 +35,7 @@ class Asked:
         self._previous = previous
         self._window = self._window_at(session.runtime.clock())
 
-    def question(self, query: LogQuery, redactor: Redactor) -> Question:
+    def question(self, query: LogQuery, redactor: Redactor, *, has_lasting_key: bool) -> Question:
         """Return what is asked. Bounds that depend on the time of the run count by how they were typed."""
         session, filters = self._session, self._filters
         texts = {item.option: item.texts() for item in query.filters}
@@ -48,7 +49,7 @@ class Asked:
             until=filters.until if is_relative(filters.until) else self._window.until_text or None,
             profile=redactor.profile.name,
             profile_sha256=redactor.profile.sha256,
-            key_fingerprint=redactor.key_fingerprint,
+            key_fingerprint=redactor.key_fingerprint if has_lasting_key else None,
             previous=self._previous.sha256 if self._previous else None,
         )
 
@@ -72,7 +73,9 @@ class Asked:
                 f"it is {until} at the source and {format_timestamp(clock)} here: an export cannot end in the future",
                 "one of the two clocks is wrong; --until names an end that has passed by both",
             )
-        session.tell_window(frozen)
+        if window.until and window.until_text > until:
+            session.notice(f"the end asked for, {window.until_text}, lies ahead: exported until now, {until}")
+        tell_period(session, frozen)
         keeps_key = session.redaction_profile.pseudonyms and not session.pseudonym_key.is_lasting
         return Beginning(
             export_id=str(UUID(bytes=runtime.random_bytes(16), version=4)),

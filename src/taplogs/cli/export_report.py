@@ -10,11 +10,14 @@ from taplogs.audit.finishing import Finished
 from taplogs.audit.manifest import Manifest, head_of
 from taplogs.cli.session import Session
 from taplogs.core.export_names import SIGNATURE
+from taplogs.core.timespan import Window
 from taplogs.errors import TaplogsError
 from taplogs.output.curl import shell_word
 from taplogs.output.wording import counted
 
 _ABOUT_ENDING = ("--resume", "--force", "--allow-partial")
+_BEGINNING = "the beginning"
+_WITH_PERSONAL_DATA = ("none", "secrets")
 _GOES_ON = "this goes on with them:"
 _MOST_RULES = 4
 
@@ -28,6 +31,12 @@ def reason_of(error: Exception) -> str:
     return str(error)
 
 
+def tell_period(session: Session, window: Window) -> None:
+    """Tell a person who waits which time is exported."""
+    if session.messages and session.messages.screen.is_terminal:
+        session.notice(f"from {window.since_text or _BEGINNING} until {window.until_text}")
+
+
 def tell_complete(session: Session, folder: Path) -> None:
     """Say that there is nothing to do any more."""
     session.notice(f"the export in {folder} is complete")
@@ -37,29 +46,32 @@ def tell_kept(session: Session, folder: Path, export: Export) -> None:
     """Say what is kept of a run that ended early, and the command that goes on with it."""
     last = export.progress.last
     until = f" until {last.timestamp}" if last else ""
-    session.notice(f"{counted(export.records.rows, 'entry is', 'entries are')} kept in {folder}{until}; {_GOES_ON}")
+    session.notice(f"{counted(export.records.rows, 'record is', 'records are')} kept in {folder}{until}; {_GOES_ON}")
     session.suggest(_resuming(session.runtime.arguments))
 
 
 def tell_leftover(session: Session, folder: Path, rows: int) -> None:
     """Say what an earlier run has kept, and the command that goes on with it."""
-    session.notice(f"{folder} holds {counted(rows, 'entry', 'entries')} of a run that ended early; {_GOES_ON}")
+    session.notice(f"{folder} holds {counted(rows, 'record')} of a run that ended early; {_GOES_ON}")
     session.suggest(_resuming(session.runtime.arguments))
 
 
-def tell_export(session: Session, folder: Path, finished: Finished) -> None:
-    """Say what was exported, where it is, what was hidden, and how it is verified."""
+def tell_export(session: Session, folder: Path, finished: Finished, public_key: Path | None) -> None:
+    """Say what was exported, where it is, what was hidden, and how it is verified; with `public_key` where it is."""
     manifest = finished.manifest
     completeness, period = manifest.completeness, manifest.period
     head = head_of(manifest.sequence, finished.text)
-    since = period.requested_since or "the beginning"
-    rows = counted(completeness.rows, "entry", "entries")
-    session.notice(f"{completeness.status}: {rows} from {since} until {period.effective_until} in {folder}")
+    since = period.requested_since or _BEGINNING
+    records = counted(completeness.rows, "record")
+    session.notice(f"{completeness.status}: {records} from {since} until {period.effective_until} in {folder}")
     session.notice(f"hidden by the profile {manifest.redaction.profile}: {_hidden(manifest)}")
+    if manifest.redaction.profile in _WITH_PERSONAL_DATA or manifest.redaction.method == "none":
+        session.notice("this export holds personal data")
     if late := completeness.late_arrivals:
-        session.notice(f"not in it: {late:,} that came into the period while it was read")
+        session.notice(f"not in it: {counted(late, 'entry', 'entries')} that came into the period while it was read")
     session.notice(f"head: {head}")
-    signed = " --pubkey FILE" if (folder / SIGNATURE).exists() else ""
+    named = shell_word(str(public_key)) if public_key else "FILE"
+    signed = f" --pubkey {named}" if (folder / SIGNATURE).exists() else ""
     session.notice("to verify it, without a key and offline:")
     session.suggest(f"taplogs verify {shell_word(str(folder))}{signed} --expect-head {head}")
 

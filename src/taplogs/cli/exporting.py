@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +22,29 @@ from taplogs.cli.export_beginning import Asked, window_of
 from taplogs.cli.export_report import reason_of, tell_complete, tell_export, tell_kept, tell_leftover
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
+from taplogs.core.export_names import SIGNATURE
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.redact import Redactor
 from taplogs.core.timestamp import format_timestamp
-from taplogs.errors import IncompleteExport, TaplogsError, UsageError, VerificationFailed
+from taplogs.errors import ConfigurationError, IncompleteExport, TaplogsError, UsageError, VerificationFailed
 from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
+from taplogs.whole_file import writing_hint
 
 if TYPE_CHECKING:
     from taplogs.audit.keys import SecretKey
 
-_REPLACE = "--force replaces it as soon as the new one is complete"
+_REPLACE = (
+    "name another folder with -o; --force replaces it: the old export is lost then, and a chain built on it broken"
+)
 
-_ENDED = "--allow-partial has finished it as it is: --resume does not go on with it, --force replaces it"
+_ANEW = "name another folder with -o; --force begins anew, and what is kept there is lost"
+
+_ENDED = (
+    "--allow-partial has finished it as it is: --resume does not go on with it, a new export has a folder of its own"
+)
+
+_FOLDER = "-o names a folder"
 
 
 class Wanted(Struct, frozen=True):
@@ -61,6 +73,18 @@ class ExportRun:
 
     def run(self) -> None:
         """Export; raises TaplogsError, and IncompleteExport where something is kept that can be gone on with."""
+        try:
+            self._run()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            raise TaplogsError(
+                f"the export cannot be written to {self._wanted.folder}: {error.strerror or error}{place}",
+                writing_hint(error, _FOLDER),
+            ) from error
+
+    def _run(self) -> None:
         session, wanted = self._session, self._wanted
         query = replace(self._filters.query(session.templates), order=Order.OLDEST_FIRST)
         self._filters.window(session.runtime.clock(), session.zone)  # a wrong time is told before all else
@@ -73,18 +97,19 @@ class ExportRun:
         with self._folder.held():
             leftover = self._leftover()
             redactor = self._redactor(leftover)
-            question = asked.question(query, redactor)
+            question = asked.question(query, redactor, has_lasting_key=self._has_lasting_key(leftover))
             if self._previous:
                 self._previous.refuse_other_question(question)
                 self._tell_other_rules(self._previous, question)
             if leftover:
-                self._refuse_other_question(leftover.beginning.question, question)
+                self._refuse_leftover(leftover, question)
             if self._is_there(leftover, question):
                 tell_complete(session, wanted.folder)
                 return
             with session.unredacted_source() as source, session.progress():
                 beginning = leftover.beginning if leftover else asked.beginning(source, query, question)
                 if wanted.force:
+                    self._tell_lost_signature()
                     self._folder.discard()  # not before the source has answered
                 export = Export(
                     self._folder,
@@ -109,6 +134,18 @@ class ExportRun:
         return find_signing_key(path, runtime.environ, lambda: ask_passphrase(runtime, path))
 
     @property
+    def _public_key(self) -> Path | None:
+        """The file beside the signing key that holds its public key, where it does."""
+        if self._signing_key is None or self._wanted.sign_key is None:
+            return None
+        from taplogs.signing_key import find_public_key
+
+        path = self._wanted.sign_key.with_suffix(".pub")
+        with suppress(ConfigurationError):
+            return path if find_public_key(str(path)) == self._signing_key.public_key else None
+        return None
+
+    @property
     def _verify(self) -> Verify | None:
         """What has to hold for the signature of an export that this one goes on from, or would be."""
         return self._signing_key.public_key.verify if self._signing_key else None
@@ -129,16 +166,13 @@ class ExportRun:
             )
 
     def _leftover(self) -> Checkpoint | None:
-        """Return what a run before has kept and this one goes on with; raises UsageError where it has to be said."""
+        """Return what a run before has kept, unless that is to be lost; raises UsageError where an export is there."""
         wanted, folder = self._wanted, self._wanted.folder
         if wanted.force:
             return None
         checkpoint = read_checkpoint(self._folder.partial)
-        if checkpoint and wanted.resume:
+        if checkpoint and (wanted.resume or checkpoint.progress.extent.rows or checkpoint.progress.end_seen):
             return checkpoint
-        if checkpoint and (checkpoint.progress.extent.rows or checkpoint.progress.end_seen):
-            tell_leftover(self._session, folder, checkpoint.progress.extent.rows)
-            raise UsageError(f"{folder} holds an unfinished export", "--resume goes on with it, --force begins anew")
         self._folder.discard()  # nothing is lost
         if self._folder.is_taken and not wanted.resume:
             raise UsageError(f"{folder} holds an export already", _REPLACE)
@@ -153,12 +187,28 @@ class ExportRun:
             return self._session.redactor
         return self._session.redactor_with(bytes.fromhex(key))
 
-    def _refuse_other_question(self, before: Question, now: Question) -> None:
-        difference = before.difference(now)
-        if difference:
+    def _has_lasting_key(self, leftover: Checkpoint | None) -> bool:
+        if leftover and leftover.beginning.pseudonym_key is not None:
+            return False
+        return self._session.redaction_profile.pseudonyms and self._session.pseudonym_key.is_lasting
+
+    def _refuse_leftover(self, leftover: Checkpoint, question: Question) -> None:
+        """Raise UsageError where a run before asked something else, or this one is not said to go on with it."""
+        folder, rows = self._wanted.folder, leftover.progress.extent.rows
+        if difference := "; ".join(leftover.beginning.question.differences(question)):
             raise UsageError(
-                f"{self._wanted.folder} cannot be gone on with: {difference}",
-                "--resume takes the words of the run before; --force begins anew",
+                f"{folder} holds {counted(rows, 'record')} of a run that asked something else: {difference}",
+                f"--resume with the words of that run goes on with it; {_ANEW}",
+            )
+        if not self._wanted.resume:
+            tell_leftover(self._session, folder, rows)
+            raise UsageError(f"{folder} holds an unfinished export", f"--resume goes on with it; {_ANEW}")
+
+    def _tell_lost_signature(self) -> None:
+        folder = self._wanted.folder
+        if self._signing_key is None and (folder / SIGNATURE).exists():
+            self._session.notice(
+                f"the export in {folder} is signed, and the one that replaces it is not: no --sign-key"
             )
 
     def _is_there(self, leftover: Checkpoint | None, question: Question) -> bool:
@@ -186,7 +236,7 @@ class ExportRun:
             return
         self._session.begin_work("checked again", leftover.progress.extent.rows)
         export.resume(leftover.progress, self._session.receive)
-        self._session.notice(f"going on after {counted(export.records.rows, 'entry', 'entries')}")
+        self._session.notice(f"going on after {counted(export.records.rows, 'record')}")
 
     def _export(self, export: Export, source: LogSource, query: LogQuery) -> None:
         gap = None
@@ -208,10 +258,10 @@ class ExportRun:
             reason = reason_of(error)
             if not self._wanted.allow_partial or isinstance(error, OSError):
                 tell_kept(self._session, self._wanted.folder, export)
-                raise _incomplete(reason) from error
+                raise _incomplete(reason, _hint_for(error)) from error
             gap = export.gap(reason)
             finished = self._finish(export, Ending(self._now(), None, gap))
-        tell_export(self._session, self._wanted.folder, finished)
+        tell_export(self._session, self._wanted.folder, finished, self._public_key)
         if gap:
             raise _incomplete(gap.reason, _ENDED)
 
@@ -247,6 +297,11 @@ class ExportRun:
 
     def _now(self) -> str:
         return format_timestamp(self._session.runtime.clock())
+
+
+def _hint_for(error: Exception) -> str | None:
+    is_full = isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)
+    return "free some space, then run the command above, which goes on with --resume" if is_full else None
 
 
 def _incomplete(reason: str, hint: str | None = None) -> IncompleteExport:
