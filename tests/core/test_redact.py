@@ -18,7 +18,7 @@ KEY = b"k" * 32
 
 def with_labels(text: str) -> str:
     """Return a text with pseudonyms as their labels alone."""
-    return re.sub(r"(?<![a-z])([a-z]+)-[0-9a-f]{16}\b", r"<\1>", text)
+    return re.sub(r"(?<![a-z])([a-z]+)-[0-9a-f]{16}(?![0-9a-f])", r"<\1>", text)
 
 
 def payload(text: str, *, profile: str = "personal", **fields: Any) -> str:
@@ -189,19 +189,34 @@ def test_of_a_url_only_what_is_hidden_changes(text: str, redacted: str) -> None:
     assert url(text) == redacted
 
 
+@pytest.mark.parametrize(
+    ("method", "redacted"),
+    [
+        ("GET a@example.com", "GET <person>"),
+        ("Bearer sk_live_ABCDEFGHIJKLMNOPQRSTUVWX", "Bearer sk_live_…UVWX"),
+        ("Amara", "<name>"),
+        ("PATCH", "PATCH"),
+        ("PURGE", "PURGE"),
+        ("", ""),
+    ],
+)
+def test_a_method_is_redacted_like_any_text(method: str, redacted: str) -> None:
+    it = entry(method=method, request_payload=Raw(b'{"firstName":"Amara"}'))
+    assert with_labels(Redactor(built_in("personal"), KEY).redact(it).method) == redacted
+    assert Redactor(built_in("none"), KEY).redact(it).method == method
+
+
 def test_short_texts_are_redacted_and_the_identity_of_an_entry_is_not() -> None:
     it = entry(
         id="a@example.com",
-        method="a@example.com",
         user_agent="bot (a@example.com)",
         client_id="a@example.com",
         company_id="token=abc",
         ip_address="192.0.2.1",
     )
     redacted = Redactor(built_in("personal"), KEY).redact(it)
-    assert (redacted.id, redacted.method, redacted.timestamp, redacted.ip_address) == (
+    assert (redacted.id, redacted.timestamp, redacted.ip_address) == (
         it.id,
-        it.method,
         it.timestamp,
         it.ip_address,
     )
@@ -225,6 +240,7 @@ def response(request: str, answer: str, **fields: Any) -> str:
         ),
         ('{"name":"Amara Abebe"}', r'{"message":"\nAmara Abebe."}', "\n<name>."),
         ('{"firstName":"Al"}', '{"message":"Al exists"}', "Al exists"),
+        ('{"firstName":"Amara"}', '{"message":"Amara_1 and _Amara exist"}', "<name>_1 and _<name> exist"),
         ('{"houseNumber":"120"}', '{"message":"try in 120 s"}', "try in 120 s"),
         ('{"lastName":"O\'Connor"}', '{"message":"a O\'Connor exists"}', "a <name> exists"),
         ('{"name":' + '["Al A",' * 60 + '"Al Z"' + "]" * 60 + "}", '{"message":"Al Z exists"}', "<name> exists"),
@@ -236,6 +252,27 @@ def test_a_response_does_not_repeat_what_is_hidden_in_the_request(
 ) -> None:
     message = json.loads(response(request_payload, answer, status_code=409))["message"]
     assert with_labels(message) == redacted
+
+
+@pytest.mark.parametrize(
+    ("answer", "redacted"),
+    [
+        ('{"candidate":{"firstName":"Amara"},"message":"Hello Amara"}', "Hello <name>"),
+        ('{"message":"Hello Amara","candidate":{"firstName":"Amara"}}', "Hello <name>"),
+        ('{"candidates":[{"firstName":"Leila"},{"firstName":"Amara"}],"message":"AMARA, Leila"}', "<name>, <name>"),
+        ('{"stage":{"name":"open"},"message":"open"}', "open"),
+        ('{"message":"nobody is known"}', "nobody is known"),
+    ],
+)
+def test_a_response_does_not_repeat_in_its_sentences_what_is_hidden_in_it(answer: str, redacted: str) -> None:
+    assert with_labels(json.loads(response("null", answer))["message"]) == redacted
+
+
+def test_a_request_does_not_repeat_what_is_hidden_behind_it() -> None:
+    assert (
+        payload('{"note2":1,"x":"Amara","firstName":"Amara"}')
+        == '{"note2":"<document>","x":"<name>","firstName":"<name>"}'
+    )
 
 
 def test_the_url_does_not_repeat_what_is_hidden_in_the_payload_nor_the_response_what_is_hidden_in_the_url() -> None:

@@ -38,6 +38,17 @@ _morsels = st.sampled_from(
         "Cookie: a=b",
         '{"name":"x"}',
         "<email>x</email>",
+        "<email><b>x</b></email>",
+        "password: x",
+        'firstName: "x"',
+        '{"name":"email","value":"x"}',
+        '[["email","x"]]',
+        r"{\"email\": \"x\"}",
+        "curl -u a:b",
+        "a＠b.example",
+        "a&#64;b.example",
+        "x_1",
+        "\n",
         "name",
         "email",
         "person-0123456789abcdef",
@@ -46,9 +57,9 @@ _morsels = st.sampled_from(
     ]
 )
 texts = st.lists(_morsels, max_size=8).map("".join)
-names = st.sampled_from(["name", "email", "password", "details", "address", "a", "q", "error"]) | texts
+names = st.sampled_from(["name", "value", "email", "password", "details", "address", "a", "q", "error"]) | texts
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | texts,
+    st.none() | st.booleans() | st.integers() | texts | names,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=12,
 )
@@ -59,6 +70,7 @@ suspicious_entries = st.builds(
     status_code=st.sampled_from((200, 422)),
     request_payload=payloads,
     response_payload=payloads,
+    method=st.sampled_from(("GET", "POST", "GET a@example.com")),
     user_agent=texts,
     client_id=texts,
 )
@@ -93,7 +105,7 @@ def test_payloads_keep_their_shape_and_the_entry_its_identity(profile: str, it: 
     redacted = Redactor(built_in(profile), KEY).redact(it)
     for field in ("request_payload", "response_payload"):
         assert shape(loads(getattr(redacted, field))) == shape(loads(getattr(it, field)))
-    kept = ("id", "timestamp", "method", "status_code", "latency_ms", "created_at", "updated_at")
+    kept = ("id", "timestamp", "status_code", "latency_ms", "created_at", "updated_at")
     assert [getattr(redacted, name) for name in kept] == [getattr(it, name) for name in kept]
 
 
@@ -187,7 +199,7 @@ def test_nothing_of_a_candidate_is_left(case: tuple[dict[str, str], LogEntry]) -
 
 
 @law
-@given(address=st.emails(), first=st.binary(min_size=16, max_size=32), second=st.binary(min_size=16, max_size=32))
+@given(address=st.emails(), first=st.binary(min_size=32, max_size=32), second=st.binary(min_size=32, max_size=32))
 def test_a_pseudonym_is_stable_and_that_of_its_key(address: str, first: bytes, second: bytes) -> None:
     field = entry(request_payload=Raw(json.dumps({"email": address}).encode()))
     made = {key: bytes(Redactor(built_in("personal"), key).redact(field).request_payload) for key in (first, second)}

@@ -34,8 +34,10 @@ SECRETS: dict[str, Any] = {
         {
             "name": "authorization header",
             "pattern": (
-                r"(?im:^[ \t]*(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token):)[ \t]*+"
-                r"(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\r\n]|\Z))[^\r\n]+)"
+                r"(?im:(?:^[ \t]*|(?P<quote>[\"']))"
+                r"(?:proxy-authorization|authorization|(?:set-)?cookie|x-api-key|x-auth-token):)[ \t]*+"
+                r"(?P<value>(?!(?i:bearer[ \t]+)?sk_(?:live|test)_…[0-9A-Za-z]{0,4}[ \t]*(?:[\"'\r\n]|\Z))"
+                r"(?(quote)[^\"'\r\n]+|[^\r\n]+))"
             ),
             "contains": [
                 "uthorization:",
@@ -98,6 +100,11 @@ SECRETS: dict[str, Any] = {
             ],
         },
         {
+            "name": "credentials of a command",
+            "pattern": (r"(?<!\S)(?:-[uU]|--(?:proxy-)?user(?=[ =]))[ =]?[\"']?[^\s:\"'/]*:(?P<value>(?!//)[^\s\"']+)"),
+            "contains": ["curl "],
+        },
+        {
             "name": "password in a URL",
             "pattern": r"://[^\s/?#@:]*:(?P<value>[^\s/?#@]+)@",
             "hint": "://[^\\s/?#@:]*:[^\\s/?#@]+@",
@@ -108,9 +115,14 @@ SECRETS: dict[str, Any] = {
 
 _NUMBERS = (
     r"[0-9](?<!\w[0-9])(?<![0-9A-Fa-f]{4}-[0-9])(?<![0-9]\.[0-9])(?![0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9-])|[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![0-9.]))"
-    r"[ ().0-9/-]{5,}[0-9]"
+    r"[ ().0-9/\xa0\u2007\u2009\u202f\u2010\u2011\u2013-]{5,}[0-9]"
 )
 """Telephone and card numbers begin so: a run of digits and separators, but not a date or an IPv4 address."""
+
+_GAP = r" .\xa0\u2007\u2009\u202f\u2010\u2011\u2013-"
+"""What stands between the digits of a telephone number: spaces that do not break, and hyphens, among them."""
+
+_APART = r"[ \xa0\u202f][/-][ \xa0\u202f]"
 
 _IBAN = r"[0-9](?<=[A-Za-z][A-Za-z][0-9])(?<![\w-][A-Za-z][A-Za-z][0-9])[0-9][ -]?[0-9A-Za-z]{4}"
 
@@ -199,18 +211,12 @@ PERSONAL: dict[str, Any] = {
             "name": "e-mail address",
             "label": "person",
             "pattern": (
-                r"(?<![^\s@,;:<>()\[\]{}\"=&?/\\|])[^\s@,;:<>()\[\]{}\"=&?/\\|]++@"
+                r"(?:(?<![^\s@\uff20\ufe6b,;:<>()\[\]{}\"=&?/\\|])[^\s@\uff20\ufe6b,;:<>()\[\]{}\"=&?/\\|]++"
+                r"|\"[^\"@\r\n]{1,64}\")(?:[@\uff20\ufe6b]|&#(?:0{0,4}64|[xX]0{0,4}40);|&commat;)"
                 r"(?:[\w\u0300-\u036f-]++(?:\.[\w\u0300-\u036f-]++)+|\[[0-9A-Fa-f:.]{2,45}\])"
             ),
             "check": "email",
-            "contains": ["@"],
-        },
-        {
-            "name": "card number",
-            "label": "payment",
-            "pattern": r"(?<!\w)(?<![0-9A-Fa-f]{4}-)(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w|\.[0-9])",
-            "check": "card",
-            "hint": _NUMBERS,
+            "contains": ["@", "\uff20", "\ufe6b", "&#", "&commat;"],
         },
         {
             "name": "IBAN",
@@ -223,11 +229,20 @@ PERSONAL: dict[str, Any] = {
             "name": "telephone number",
             "label": "phone",
             "pattern": (
-                r"(?<![\w+])\+[1-9](?:[ .()/-]{0,2}[0-9]){6,14}(?![\w-])"
+                rf"(?<![\w+])[+\uff0b][1-9](?:(?:{_APART}|[()/{_GAP}]{{0,2}})[0-9]){{6,14}}(?![\w-])"
                 r"|(?<![\w+.-])(?:\([0-9]{3}\) ?|[0-9]{3}[ .-])[0-9]{3}[ .-][0-9]{4}(?![\w-]|\.[0-9])"
-                r"|(?<![\w+.-])(?:00 ?[1-9]|\(?0)[0-9]{1,4}\)?(?:[ ./-][0-9]{2,8}){1,4}(?![\w-]|\.[0-9])"
+                r"|(?<![\w+.-])00[1-9][0-9]{8,13}(?![\w-]|\.[0-9])"
+                rf"|(?<![\w+.-])(?:00 ?[1-9]|\(?0)[0-9]{{1,4}}\)?(?:(?:{_APART}|[/{_GAP}])[0-9]{{2,8}}){{1,5}}"
+                r"(?![\w-]|\.[0-9])"
             ),
             "check": "telephone",
+            "hint": _NUMBERS,
+        },
+        {
+            "name": "card number",
+            "label": "payment",
+            "pattern": r"(?<!\w)(?<![0-9A-Fa-f]{4}-)(?<![0-9]\.)(?=[2-6])[0-9]{4}(?:[ -]?[0-9]){9,15}(?!\w|\.[0-9])",
+            "check": "card",
             "hint": _NUMBERS,
         },
     ],

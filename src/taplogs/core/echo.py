@@ -1,4 +1,4 @@
-"""Values that were hidden in a request and stand again, as words, in another text of the same entry."""
+"""Values that were hidden in an entry and stand again, as words, in another text of it."""
 
 from __future__ import annotations
 
@@ -9,27 +9,22 @@ from taplogs.core.field_names import Rule
 
 _MOST_WITH_ONE_FIRST_WORD = 50
 _MOST = 10_000
-_WORD = re.compile(r"\w+")
-_WORD_OR_ESCAPE = re.compile(r"(?:\\[bfnrt])?(\w+)")
+_WORD = re.compile(r"[^\W_]+")
+_WORD_OR_ESCAPE = re.compile(r"(?:\\[bfnrt])?([^\W_]+)")
 
 
 class Echoes:
-    """The values that were hidden while it was listening. Found by their first words, many cost no more than few."""
+    """Values that were hidden. Found by their first words, many cost no more than few."""
 
-    def __init__(self) -> None:
-        self.listening = True
+    def __init__(self, *, only_in_sentences: bool = False) -> None:
+        """`only_in_sentences`: a text of one word does not repeat a value; it has it by chance."""
+        self._only_in_sentences = only_in_sentences
         self._heard: list[tuple[str, Rule]] = []
         self._looked_at = 0
         self._by_first_word: dict[str, list[tuple[str, Rule]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._heard)
-
-    def forget(self) -> None:
-        """Forget all values."""
-        self._heard.clear()
-        self._looked_at = 0
-        self._by_first_word.clear()
 
     def remember(self, value: str, rule: Rule) -> None:
         """Remember a value."""
@@ -42,9 +37,15 @@ class Echoes:
             return False
         return not self._values().keys().isdisjoint(_WORD_OR_ESCAPE.findall(text.casefold()))
 
+    def occur_in_any(self, texts: list[str]) -> bool:
+        """Return whether the first word of a value stands in one of several texts that may repeat it."""
+        if self._only_in_sentences:
+            texts = [text for text in texts if " " in text]
+        return bool(texts) and self.occur_in("\n".join(texts))
+
     def replace(self, text: str, replace: Callable[[Rule, str], str]) -> str:
         """Return `text` with the values that it repeats, as whole words in whatever case, replaced."""
-        if not self.occur_in(text):
+        if (self._only_in_sentences and " " not in text) or not self.occur_in(text):
             return text
         pieces = []
         end = 0
@@ -64,9 +65,11 @@ class Echoes:
             value, rule = self._heard[self._looked_at]
             self._looked_at += 1
             if first := _WORD.search(value):
-                same = values.setdefault(first[0].casefold(), [])
                 hidden = (value[first.start() :].rstrip(), rule)
-                if len(same) < _MOST_WITH_ONE_FIRST_WORD and hidden not in same:
+                same = values.get(word := first[0].casefold())
+                if same is None:
+                    values[word] = [hidden]
+                elif len(same) < _MOST_WITH_ONE_FIRST_WORD and hidden not in same:
                     same.append(hidden)
                     same.sort(key=_length, reverse=True)
         return values

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _MOST_REMEMBERED = 10_000
 _LONGEST_REMEMBERED = 100
+_WORD_OF_NAME = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+"
 
 
 class Rule(NamedTuple):
@@ -47,6 +48,13 @@ class FieldNames:
                 self._remembered.clear()
             self._remembered[name] = rule
         return rule
+
+    def knows(self, name: str) -> bool:
+        """Return whether `name` is one with a rule, or several words that end with one: `X-Auth-Token`, `userEmail`."""
+        if self._exact.get(folded(name)):
+            return True
+        words = [folded(word) for word in re.findall(_WORD_OF_NAME, name)] if re.fullmatch(r"[\w.-]+", name) else []
+        return any(self._endings.get("".join(words[-count:])) for count in range(1, len(words)))
 
     def _find(self, name: str) -> Rule | None:
         """Look at the whole name, else at each part of one such as `candidate.email` and `filter[email][]`."""

@@ -14,6 +14,7 @@ Check = Callable[[str, int, int], Span | None]
 _UUID = r"(?<![0-9A-Fa-f-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f-])"
 _UUID_LENGTH = 36
 _QUOTES = ".'‘’‚“”„«»‹›*!#$^~`–—"
+_AT = r"([@\uff20\ufe6b]|&#(?:0{0,4}64|[xX]0{0,4}40);|&commat;)"
 _DATE_OR_ADDRESS = r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
 
 # The ranges of the card schemes' first digits (ISO/IEC 7812): Visa, Mastercard, American Express, Diners Club, JCB,
@@ -32,17 +33,17 @@ _IBAN_LENGTHS = (
 
 def email(text: str, start: int, end: int) -> Span | None:
     """Leave out quotation marks before an address; `axios@1.7.9` is a version, not an address."""
-    local, _, domain = text[start:end].partition("@")
+    local, at, domain = re.split(_AT, text[start:end], maxsplit=1)
     start += len(local) - len(local.lstrip(_QUOTES))
     named = domain.startswith("[") or any(map(str.isalpha, domain.rpartition(".")[2]))
-    return (start, end) if named and text[start] != "@" else None
+    return (start, end) if named and not text.startswith(at, start) else None
 
 
 def telephone(text: str, start: int, end: int) -> Span | None:
     """Take 7 to 15 digits (E.164), without + at least 9, that are not a date or an IPv4 address."""
     found = text[start:end]
     digits = sum(map(str.isdigit, found))
-    least = 7 if found.startswith("+") else 9
+    least = 7 if found.startswith(("+", "\uff0b")) else 9
     return (start, end) if least <= digits <= 15 and not re.match(_DATE_OR_ADDRESS, found) else None
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 
 _DIGITS = 16
+_AT = r"[\uff20\ufe6b]|&#(?:0{0,4}64|[xX]0{0,4}40);|&commat;"
 _FINGERPRINT_OF = b"taplogs pseudonym key fingerprint"
 
 
@@ -44,6 +45,11 @@ def _words(value: str) -> str:
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
+def _person(value: str) -> str:
+    """Return the words; an address of e-mail has one @, however that is written."""
+    return _words(value if value.isascii() and "&" not in value else re.sub(_AT, "@", value, count=1))
+
+
 def _telephone(value: str) -> str:
     """Return the digits; a number of something else, or of letters, goes by its words."""
     digits = re.sub(r"\(0\)|\D", "", value)
@@ -54,4 +60,9 @@ def _account(value: str) -> str:
     return re.sub(r"[\W_]", "", value).casefold() or _words(value)
 
 
-_FORMS: dict[str, Callable[[str], str]] = {"phone": _telephone, "payment": _account, "account": _account}
+_FORMS: dict[str, Callable[[str], str]] = {
+    "person": _person,
+    "phone": _telephone,
+    "payment": _account,
+    "account": _account,
+}

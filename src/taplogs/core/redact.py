@@ -35,7 +35,7 @@ class Redactor:
         self._names = FieldNames(named, kept)
         self._parameters = FieldNames([*named, *_rules("parameter", profile.parameters)], kept)
         self._patterns = list(map(Pattern, profile.patterns))
-        self._hints = Hints(self._patterns)
+        self._hints = Hints(self._patterns, self._names)
         watched = [_watched(rule.path) for rule in profile.paths]
         self._glance = Glance(self._names, self._parameters, self._hints, watched)
         self._at_once = 1 if profile.pseudonyms else _MOST_AT_ONCE

@@ -12,6 +12,7 @@ import msgspec
 
 from taplogs.core.field_names import FieldNames, Rule
 from taplogs.core.json_path import Place
+from taplogs.core.redact_pairs import Pairs
 from taplogs.core.redact_url import TextOf
 from taplogs.core.replacement import Replacements
 
@@ -58,6 +59,8 @@ class _Frame(NamedTuple):
     place: Place
     kept: bool
     messages: _Messages
+    paired: Rule | None = None
+    """The rule for a value in it that is named by another one, see `redact_pairs`."""
 
 
 def looks_like_json(text: str) -> bool:
@@ -81,11 +84,12 @@ class JsonRedaction:
         self._names = names
         self._texts = texts
         self._made = made
+        self._pairs = Pairs(names)
         self._plain_names: set[str] = set()
 
     def redact(self, text: str, depth: int, place: Place = NOWHERE) -> str:
         """Return `text` redacted; `place` is where it stands in the entry."""
-        walk = _Walk(self._names, self._texts, self._plain_names, depth, place)
+        walk = _Walk(self._names, self._pairs, self._texts, self._plain_names, depth, place)
         outer = self._made.place
         self._made.place = lambda: outer() + walk.path()
         try:
@@ -97,8 +101,13 @@ class JsonRedaction:
 class _Walk:
     """The way through the tokens of one text. The stack holds what encloses the array or object at hand."""
 
-    def __init__(self, names: FieldNames, texts: TextOf, plain_names: set[str], depth: int, place: Place) -> None:
+    def __init__(
+        self, names: FieldNames, pairs: Pairs, texts: TextOf, plain_names: set[str], depth: int, place: Place
+    ) -> None:
         self._names = names
+        self._pairs = pairs
+        self._paired: dict[int, Rule] = {}
+        self._is_label = False
         self._texts = texts
         self._plain_names = plain_names
         self._depth = depth
@@ -117,6 +126,8 @@ class _Walk:
     def redact(self, text: str) -> str:
         pieces = []
         end = 0
+        if self._pairs.may_occur(text):
+            self._paired = self._pairs.find(text)
         for token in re.finditer(_TOKEN, text):
             group = token.lastindex or 0
             if group <= _LAST_OF_MEMBER and (renamed := self._member(token[1])) is not None:
@@ -131,25 +142,29 @@ class _Walk:
             else:
                 becomes = None
                 if group in _BRACKETS:
-                    self._bracket(token[group])
+                    self._bracket(token[group], token.start(group) if self._paired else -1)
             if becomes is not None:
                 pieces += [text[end:start], becomes]
                 end = token.end()
         return "".join([*pieces, text[end:]]) if pieces else text
 
-    def _bracket(self, text: str) -> None:
+    def _bracket(self, text: str, start: int) -> None:
         if text in ("{", "["):
-            self._open(is_object=text == "{")
+            self._open(self._paired.get(start), is_object=text == "{")
         elif text in ("}", "]") and self._stack:
             self._enter(self._stack.pop())
 
-    def _open(self, *, is_object: bool) -> None:
+    def _open(self, paired: Rule | None, *, is_object: bool) -> None:
         frame = self._frame
         messages = _messages_within(frame, is_object=is_object)
         if Meaning.MESSAGES in self._place.meanings:
             messages = _Messages.OF_FIELDS
         self._stack.append(frame)
-        self._enter(_Frame(self._name, is_object, self._rule, self._place, self._kept, messages))
+        rule = self._rule
+        self._is_label = paired is not None and not is_object
+        if self._is_label:
+            rule = rule or paired
+        self._enter(_Frame(self._name, is_object, rule, self._place, self._kept, messages, paired))
 
     def _enter(self, frame: _Frame) -> None:
         """Go into an array or object, or back to one."""
@@ -178,8 +193,22 @@ class _Walk:
         self._name = name
         if not (is_plain or frame.kept):
             becomes = self._renamed(name)
-        self._arrive(self._names.rule(name) or self._names.rule(becomes) or frame.rule, frame.place.member(name))
+        rule = self._names.rule(name) or self._names.rule(becomes)
+        if frame.paired:
+            self._arrive_paired(name, rule, frame.paired)
+        else:
+            self._arrive(rule or frame.rule, frame.place.member(name))
         return None if becomes == name else _encoded(becomes)
+
+    def _arrive_paired(self, name: str, rule: Rule | None, paired: Rule) -> None:
+        """Go on to a member beside which there is a name: of the value, or the name itself."""
+        frame = self._frame
+        if self._pairs.is_valued(name):
+            rule = rule or paired
+        self._is_label = self._pairs.is_naming(name)
+        self._arrive(rule or frame.rule, frame.place.member(name))
+        if self._rule is paired:  # a value, also where it stands in a message about it
+            self._rule_of_scalar = paired
 
     def _renamed(self, name: str) -> str:
         redacted = self._texts.by_patterns(name)
@@ -192,6 +221,10 @@ class _Walk:
             return None
         text = _decoded(raw) if "\\" in raw else raw
         rule = self._rule_of_scalar
+        if self._is_label and rule:
+            self._is_label = False
+            if self._pairs.is_label(text):
+                return None
         redacted = self._texts.value(rule, text) if rule else self._texts.text(text, self._depth)
         return None if redacted == text else _encoded(redacted)
 

@@ -30,11 +30,17 @@ class Change(Struct, frozen=True):
 
 
 class Replacements:
-    """Replaces values and counts them by rule. Remembers those of the request at hand, which a response may repeat."""
+    """Replaces values and counts them by rule.
+
+    `echoes` are values that texts may repeat, `heard` is what remembers those that are replaced now, and `passed` are
+    the texts that were gone through meanwhile, which may repeat those as well.
+    """
 
     def __init__(self, labels: Iterable[str], pseudonyms: Pseudonyms | None) -> None:
         self.counts: Counter[str] = Counter()
-        self.echoes = Echoes()
+        self.echoes: Echoes | None = None
+        self.heard: Echoes | None = None
+        self.passed: list[str] = []
         self.changes: list[Change] | None = None
         self.place: Callable[[], str] = str
         self.marks = Marks(labels)
@@ -47,8 +53,8 @@ class Replacements:
 
     def whole(self, rule: Rule, value: str, becomes: str) -> str:
         """Put `becomes` in the place of a whole value, which the rest of the entry may repeat."""
-        if self.echoes.listening:
-            self.echoes.remember(value, rule)
+        if self.heard is not None:
+            self.heard.remember(value, rule)
         return self.part(rule, becomes)
 
     def part(self, rule: Rule, becomes: str) -> str:

@@ -23,6 +23,7 @@ _REDACTED: dict[str, Any] = {
     "request_payload": NULL,
     "response_payload": NULL,
     "request_url": "",
+    "method": "",
     "ip_address": None,
     "user_agent": None,
     "client_id": None,
