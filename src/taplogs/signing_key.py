@@ -10,7 +10,7 @@ from pathlib import Path
 from taplogs.audit.keys import PublicKey, SecretKey, WrongPassphrase, read_public_key, read_secret_key
 from taplogs.errors import ConfigurationError, TaplogsError
 from taplogs.private_file import private_text
-from taplogs.whole_file import replace_file
+from taplogs.whole_file import replace_file, writing_hint
 
 PASSPHRASE_VARIABLE = "TAPLOGS_SIGN_PASSPHRASE"  # noqa: S105 - its name, not what is in it
 
@@ -25,6 +25,11 @@ def find_signing_key(path: Path, environ: Mapping[str, str], ask: Callable[[], s
     Raises ConfigurationError where the file is missing, can be read by others, is no secret key, or the passphrase is
     wrong; TaplogsError where there is not enough memory to open it.
     """
+    if path.is_file() and _is_public(path):  # what comes through a pipe can be read only once
+        raise ConfigurationError(
+            f"{path} is a public key, and only the secret key signs",
+            "the secret key is the file that ends with .key, or was made with it",
+        )
     text = private_text(path, ConfigurationError, _KEYGEN_HINT)
     try:
         # A key that went through the secrets of a CI may have lost its last line feed, or got another one.
@@ -34,6 +39,13 @@ def find_signing_key(path: Path, environ: Mapping[str, str], ask: Callable[[], s
         raise ConfigurationError(f"the passphrase does not open the signing key {path}{origin}") from None
     except ValueError as error:
         raise ConfigurationError(f"the signing key {path} cannot be used: {error}", _KEYGEN_HINT) from None
+
+
+def _is_public(path: Path) -> bool:
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        read_public_key(file.read(_MOST_BYTES).strip() + b"\n")
+        return True
+    return False
 
 
 def find_public_key(named: str) -> PublicKey:
@@ -59,7 +71,11 @@ def refuse_existing(*paths: Path) -> None:
     """Raise ConfigurationError where one of the files exists."""
     for path in paths:
         if os.path.lexists(path):
-            raise ConfigurationError(f"{path} exists, and nothing was written", "--force makes a new key in its place")
+            raise ConfigurationError(
+                f"{path} exists, and nothing was written",
+                "--secret-key names another file; --force makes new keys in place of the old: who has no copy of the "
+                "secret one can never sign with it again",
+            )
 
 
 def write_key_pair(secret: Path, secret_text: bytes, public: Path, public_text: bytes, *, replace: bool) -> None:
@@ -88,5 +104,11 @@ def _write(path: Path, text: bytes, mode: int, *, replace: bool) -> None:
             os.fsync(file.fileno())
     except FileExistsError:
         refuse_existing(path)
+    except FileNotFoundError:
+        raise TaplogsError(
+            f"{path} cannot be written: there is no folder {path.parent}",
+            "make the folder first, or name another one with --secret-key",
+        ) from None
     except OSError as error:
-        raise TaplogsError(f"{path} cannot be written: {error.strerror}") from None
+        hint = writing_hint(error, "--secret-key and --public-key name files")
+        raise TaplogsError(f"{path} cannot be written: {error.strerror}", hint) from None

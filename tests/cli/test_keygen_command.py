@@ -162,7 +162,25 @@ def test_one_file_cannot_be_both(taplogs: Command) -> None:
 def test_a_folder_that_is_not_there_is_told(taplogs: Command) -> None:
     finished = taplogs.run("keygen", "--no-passphrase", "-s", "nowhere/x.key")
     assert finished.code == 1
-    assert finished.err == "error: nowhere/x.key cannot be written: No such file or directory\n"
+    assert finished.err.splitlines() == [
+        "error: nowhere/x.key cannot be written: there is no folder nowhere",
+        "hint: make the folder first, or name another one with --secret-key",
+    ]
+
+
+def test_a_key_that_would_be_lost_is_told_after_the_other_way(taplogs: Command) -> None:
+    (taplogs.folder / "taplogs.key").touch()
+    hint = taplogs.run("keygen", "--no-passphrase").err.splitlines()[-1]
+    assert hint.startswith("hint: --secret-key names another file; --force makes new keys in place of the old: ")
+
+
+def test_a_public_key_that_is_to_sign_is_told_whatever_its_mode(taplogs: Command) -> None:
+    assert taplogs.run("keygen", "--no-passphrase").code == 0
+    run = taplogs.run("export", "--demo", "-o", "out", "--sign-key", "taplogs.pub")
+    assert (run.code, run.err.splitlines()[0]) == (
+        2,
+        "error: taplogs.pub is a public key, and only the secret key signs",
+    )
 
 
 def test_where_the_public_key_cannot_be_written_there_is_no_secret_one(taplogs: Command) -> None:
@@ -209,7 +227,7 @@ def test_a_secret_key_that_others_can_read_does_not_sign(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (KEY.public_key.encode(), "it is a public key"),
+        (KEY.public_key.encode(), "is a public key"),
         (b"", "1 line, not 2"),
         (b"untrusted comment: x\nAAAA\n", "not a secret key of minisign"),
         (b"-----BEGIN PRIVATE KEY-----\nx\n", "does not begin with 'untrusted comment:'"),

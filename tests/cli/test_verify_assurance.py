@@ -109,6 +109,14 @@ def test_exports_of_other_questions_do_not_cover_a_period_together(taplogs: Comm
     assert verify(taplogs, "one", "two", *period).code == 8
 
 
+def test_a_profile_without_rules_is_not_redaction(taplogs: Command) -> None:
+    (taplogs.folder / "bare.toml").write_text('extends = "none"\n', "utf-8")
+    words = ("export", "--demo", "--since", "2h", "--redact", "bare.toml", "-o", "bare")
+    assert "this export holds personal data" in taplogs.run(*words).err
+    run = verify(taplogs, "bare", "--require", "redacted")
+    assert (run.code, "--require: it is not redacted [requirement]" in run.out) == (8, True)
+
+
 @pytest.mark.parametrize("number", [2**53, -(2**53), 10**30])
 def test_a_clock_that_is_beyond_all_measure_is_found(taplogs: Command, folder: Path, number: int) -> None:
     one = Evidence(folder / "one")

@@ -420,7 +420,12 @@ def test_a_link_that_was_replaced_by_another_export_is_found(verify: Verify, two
 def test_the_time_that_exports_cover_is_held_against_what_was_expected(
     verify: Verify, period: tuple[str, str], code: int
 ) -> None:
-    assert verify("one", "two", "three", "--expect-period", *period, "--tz", "UTC").code == code
+    words = ("one", "two", "three", "--expect-period", *period, "--tz", "UTC")
+    finished = verify(*words)
+    assert finished.code == code
+    told = "period: from 2026-11-01T00:00:00.000Z until 2026-11-01T00:02:00.000Z without a gap\n"
+    assert (told in finished.out) is (code == 0)
+    assert json.loads(verify(*words, "--json").out)["period"]["since"] == "2026-11-01T00:00:00.000Z"
 
 
 def test_a_gap_in_the_middle_of_a_period_is_named(verify: Verify) -> None:
@@ -444,6 +449,32 @@ def test_what_is_required_and_not_met_is_a_finding(
     verify: Verify, required: str, words: list[str], *, met: bool
 ) -> None:
     assert verify.codes("one", "--require", required, *words) == (set() if met else {"requirement"})
+
+
+def test_what_is_required_of_what_is_not_there_is_no_finding_more(verify: Verify) -> None:
+    assert verify.codes("nowhere", "--require", "redacted,csv") == {"nothing_found"}
+
+
+def test_an_export_that_is_named_twice_is_no_chain(verify: Verify) -> None:
+    assert "it is named twice [chain_sequence]" in verify("one", "one", "--chain").out
+
+
+def test_a_public_key_among_what_is_verified_is_told(verify: Verify, folder: Path) -> None:
+    assert "k.pub: this is a public key; --pubkey takes it" in verify("one", str(folder / "k.pub")).out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--expect-period", "foo", "bar"], "--expect-period 'foo' is not understood"),
+        (["--expect-period", "1d", "now"], "it depends on what time it is now"),
+        (["--expect-period", "2026-11-02", "2026-11-01"], "hint: the earlier of the two times comes first"),
+        (["--expect-head", "3:abc"], "all 64 digits of a SHA-256"),
+    ],
+)
+def test_what_is_wrong_with_an_expectation_is_said(verify: Verify, words: list[str], told: str) -> None:
+    finished = verify("one", *words)
+    assert (finished.code, told in finished.err, "--since" in finished.err) == (2, True, False)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,9 @@ def chain_findings(checks: Sequence[ExportCheck]) -> Iterator[Finding]:
         )
     for (before, earlier), (after, later) in pairwise(links):
         place = f"{CHAIN}:{after.path}"
+        if before.path.resolve() == after.path.resolve():
+            yield Finding("chain_sequence", place, "it is named twice")
+            continue
         if later.sequence == earlier.sequence:
             yield Finding("chain_sequence", place, f"it is export {later.sequence}, as {before.path} is")
             continue
@@ -104,13 +107,18 @@ def _asked(manifest: Manifest) -> tuple[object, ...]:
 def requirement_findings(
     manifest: Manifest | None, required: Iterable[str], *, is_signed: bool, is_anchored: bool, is_chain: bool
 ) -> Iterator[Finding]:
-    """Yield which of the requirements, as `REQUIREMENTS` names them, an export or a proof does not meet."""
+    """Yield which of the requirements, as `REQUIREMENTS` names them, an export or a proof does not meet.
+
+    Nothing where there is no manifest, which is a finding by itself.
+    """
+    if manifest is None:
+        return
     met = {
         "signed": is_signed,
         "anchored": is_anchored,
-        "complete": manifest is not None and manifest.completeness.status == "complete",
-        "csv": manifest is not None and manifest.csv is not None,
-        "redacted": manifest is not None and manifest.redaction.method != "none",
+        "complete": manifest.completeness.status == "complete",
+        "csv": manifest.csv is not None,
+        "redacted": manifest.redaction.method != "none",
         "chained": is_chain,
     }
     for name in required:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +16,7 @@ from taplogs.audit.chain_check import chain_findings, head_findings, in_order, p
 from taplogs.audit.evidence_file import read_evidence
 from taplogs.audit.export_check import ExportCheck, check_export
 from taplogs.audit.finding import Finding
-from taplogs.audit.keys import PublicKey
+from taplogs.audit.keys import PublicKey, read_public_key
 from taplogs.audit.manifest import head_of
 from taplogs.audit.proof import MOST_PROOF_BYTES, ProofCheck, check_proof
 from taplogs.core.timespan import Window
@@ -38,11 +39,15 @@ class Assurance(Struct, frozen=True):
 
 
 class Verification(Struct, frozen=True):
-    """All that was verified in one run; `common` are findings about several exports together."""
+    """All that was verified in one run; `common` are findings about several exports together.
+
+    `period` is the time that they were to cover together.
+    """
 
     exports: Sequence[ExportCheck]
     proofs: Sequence[tuple[str, ProofCheck]]
     common: Sequence[Finding]
+    period: Window | None
     is_chain: bool
     is_anchored: bool
 
@@ -85,14 +90,18 @@ def verify_paths(paths: Sequence[Path], assurance: Assurance, processes: int) ->
     )
     exports = [_with(check, unmet(check.manifest, is_signed=check.signed_by is not None)) for check in exports]
     proofs = [(name, _with(check, unmet(check.manifest, is_signed=check.level == "signed"))) for name, check in proofs]
-    return Verification(exports, proofs, common, assurance.is_chain, is_anchored)
+    return Verification(exports, proofs, common, assurance.period, assurance.is_chain, is_anchored)
 
 
 def _check_file(path: Path, key: PublicKey | None) -> ProofCheck:
     try:
-        return check_proof(read_evidence(path, MOST_PROOF_BYTES), key)
+        text = read_evidence(path, MOST_PROOF_BYTES)
     except VerificationFailed as error:
         return ProofCheck([Finding("file_unreadable", path.name, error.message)])
+    with suppress(ValueError):
+        read_public_key(text)
+        return ProofCheck([Finding("proof_malformed", path.name, "this is a public key; --pubkey takes it")])
+    return check_proof(text, key)
 
 
 def _heads(exports: Iterable[ExportCheck], proofs: Iterable[tuple[str, ProofCheck]]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from taplogs.cli.command import build_command
 from taplogs.cli.options import BackendOptions, DisplayOptions
 from taplogs.cli.panels import ASSURANCE, OUTPUT
 from taplogs.cli.session import Session
-from taplogs.core.timespan import Window, is_relative, parse_window
+from taplogs.core.timespan import Window, is_relative, parse_instant
 from taplogs.errors import UsageError, VerificationFailed, chosen
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ def verify(
     format_name = "json" if as_json else chosen("--output", output, ("text", "json"))
     required = [chosen("--require", word.strip(), REQUIREMENTS) for word in require.split(",")] if require else []
     if expect_head is not None and not re.fullmatch(r"[1-9][0-9]{0,15}:[0-9a-f]{64}", expect_head):
-        raise UsageError(f"--expect-head {expect_head!r} is no head", "a head is a number, a colon and a SHA-256")
+        raise UsageError(
+            f"--expect-head {expect_head!r} is no head",
+            "a head is a number, a colon and all 64 digits of a SHA-256, as export printed it",
+        )
     period = _window(session, *expect_period) if expect_period else None
     if not paths:  # a pattern that matches nothing is no success
         raise VerificationFailed("there is nothing to verify", "name the folders of exports, or files of proofs")
@@ -104,12 +107,22 @@ def verify(
 
 
 def _window(session: Session, since: str, until: str) -> Window:
+    now = session.runtime.clock()
+    window = Window(
+        parse_instant(since, now=now, zone=session.zone, option="--expect-period"),
+        parse_instant(until, now=now, zone=session.zone, option="--expect-period"),
+    )
     if is_relative(since) or is_relative(until):
         raise UsageError(
             f"--expect-period {since} {until}: it depends on what time it is now",
             "give times such as 2026-11-01 or 2026-11-01T00:00:00Z",
         )
-    return parse_window(since, until, now=session.runtime.clock(), zone=session.zone)
+    if window.since_text >= window.until_text:
+        raise UsageError(
+            f"--expect-period {since} {until}: it ends ({window.until_text}) before it begins ({window.since_text})",
+            "the earlier of the two times comes first",
+        )
+    return window
 
 
 def _public_key(named: str | None) -> "PublicKey | None":

@@ -21,12 +21,14 @@ _GOOD, _BAD, _DIM = "32", "1;31", "2"
 
 def document(verification: Verification) -> dict[str, Any]:
     """Return what was found as one document for programs."""
+    period = verification.period
     return {
         "schema": SCHEMA,
         "verified": not verification.findings,
         "exports": [_export_record(verification, check) for check in verification.exports],
         "proofs": [_proof_record(name, check) for name, check in verification.proofs],
         "chain": verification.is_chain,
+        "period": period and {"since": period.since_text, "until": period.until_text},
         "findings": [_finding_record(finding) for finding in verification.common],
     }
 
@@ -80,18 +82,25 @@ class VerificationText:
         if verification.common:
             yield "together"
             yield from self._failed(verification.common)
-        elif verification.is_chain:
-            yield f"chain: {counted(len(verification.exports), 'export')} without a gap"
+        else:
+            yield from self._together(verification)
         if not verification.findings:
             yield from self._unproven(verification)
+
+    @staticmethod
+    def _together(verification: Verification) -> Iterator[str]:
+        if verification.is_chain:
+            yield f"chain: {counted(len(verification.exports), 'export')} without a gap"
+        if period := verification.period:
+            yield f"period: from {period.since_text} until {period.until_text} without a gap"
 
     def _export(self, verification: Verification, check: ExportCheck) -> Iterator[str]:
         manifest = check.manifest
         if manifest is None:
             yield self._screen.clean(str(check.path))
         else:
-            entries = counted(manifest.completeness.rows, "entry", "entries")
-            yield self._screen.clean(f"{check.path}: export {manifest.sequence}, {entries}")
+            records = counted(manifest.completeness.rows, "record")
+            yield self._screen.clean(f"{check.path}: export {manifest.sequence}, {records}")
             since = manifest.period.requested_since or "the beginning"
             yield from self._indented(f"from {since} until {manifest.period.effective_until}")
         yield from self._failed(check.findings)
@@ -161,4 +170,4 @@ def _what_is_not_proven(verification: Verification) -> Iterator[str]:
         yield "Nor that nothing was cut off at the end: --expect-head takes the head that you have kept."
     late = sum((check.manifest and check.manifest.completeness.late_arrivals) or 0 for check in verification.exports)
     if late:
-        yield f"{late:,} came into the period while it was read, and are not in it."
+        yield f"{counted(late, 'entry', 'entries')} came into the period while it was read, and not into the export."
