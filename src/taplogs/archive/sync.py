@@ -22,8 +22,7 @@ from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.errors import BackendError, TaplogsError, UsageError
-from taplogs.sources.protocol import EntryStore, Kept, LogSource
-from taplogs.sources.protocol import UnstorableEntry
+from taplogs.sources.protocol import EntryStore, Kept, LogSource, UnstorableEntry
 
 _MOST_COMPANIES = 1000
 
