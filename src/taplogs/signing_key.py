@@ -28,7 +28,7 @@ def find_signing_key(path: Path, environ: Mapping[str, str], ask: Callable[[], s
     if path.is_file() and _is_public(path):  # what comes through a pipe can be read only once
         raise ConfigurationError(
             f"{path} is a public key, and only the secret key signs",
-            "the secret key is the file that ends with .key, or was made with it",
+            "the secret key was made together with it, and mostly lies beside it: a file that ends with .key",
         )
     text = private_text(path, ConfigurationError, _KEYGEN_HINT)
     try:

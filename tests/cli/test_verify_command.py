@@ -460,7 +460,7 @@ def test_an_export_that_is_named_twice_is_no_chain(verify: Verify) -> None:
 
 
 def test_a_public_key_among_what_is_verified_is_told(verify: Verify, folder: Path) -> None:
-    assert "k.pub: this is a public key; --pubkey takes it" in verify("one", str(folder / "k.pub")).out
+    assert "FAIL file: this is a public key; --pubkey takes it" in verify("one", str(folder / "k.pub")).out
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def _check_file(path: Path, key: PublicKey | None) -> ProofCheck:
         return ProofCheck([Finding("file_unreadable", path.name, error.message)])
     with suppress(ValueError):
         read_public_key(text)
-        return ProofCheck([Finding("proof_malformed", path.name, "this is a public key; --pubkey takes it")])
+        return ProofCheck([Finding("proof_malformed", "file", "this is a public key; --pubkey takes it")])
     return check_proof(text, key)
 
 
