@@ -15,7 +15,10 @@ _UUID = r"(?<![0-9A-Fa-f-])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(
 _UUID_LENGTH = 36
 _QUOTES = ".'‘’‚“”„«»‹›*!#$^~`–—"
 _AT = r"([@\uff20\ufe6b]|&#(?:0{0,4}64|[xX]0{0,4}40);|&commat;)"
-_DATE_OR_ADDRESS = r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
+_DATE_OR_ADDRESS = (
+    r"[0-9]{1,2}([ \xa0\u202f]?[./\u2010\u2011\u2013-][ \xa0\u202f]?)[0-9]{1,2}\1[0-9]{4}"
+    r"|[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z"
+)
 
 # The ranges of the card schemes' first digits (ISO/IEC 7812): Visa, Mastercard, American Express, Diners Club, JCB,
 # Discover, Maestro, UnionPay.
