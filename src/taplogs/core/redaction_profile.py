@@ -47,7 +47,9 @@ BUILT_IN_NAMES = tuple(BUILT_IN)
 """What `built_in` takes, from the least to the most that is hidden."""
 
 REDACTABLE = ("requestUrl", "requestPayload", "responsePayload", "ipAddress", "userAgent", "clientId", "companyId")
-"""The members of an entry that rules may be for. What it is found, ordered and counted by is never hidden."""
+"""The members of an entry that paths may lead to. The id and the times, by which it is found and ordered, are never
+hidden; the method is redacted as a text, by names and patterns alone.
+"""
 
 _LABEL = "[a-z][a-z0-9]{0,19}"
 
