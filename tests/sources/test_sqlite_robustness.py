@@ -274,7 +274,9 @@ def test_a_store_is_read_where_nothing_may_be_written() -> None:
             store.add(entries(0, 5))
         path.chmod(0o444)
         Path(folder).chmod(0o555)
-        done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path)], env={}, capture_output=True, text=True, check=False
+        )
         Path(folder).chmod(0o755)
         assert (done.stdout, done.stderr) == ("5 5\n", "")
         assert [file.name for file in Path(folder).iterdir()] == ["logs.db"]
