@@ -74,7 +74,7 @@ def test_each_of_20_000_entries_is_printed_exactly_once(taplogs: Command, tmp_pa
         for part in (1, 2):
             wait_until(lambda: len(writer.written) > part * ENTRIES / 3, 60)  # noqa: B023 - it is called at once
             backend.close()
-            time.sleep(0.7)
+            wait_until(lambda: len(tail.told) == 2 * part)  # noqa: B023 - it is called at once
             backend.enter_context(running_backend(path, port=port))
         writer.join()
         wait_until(lambda: len(tail.lines) >= ENTRIES, 60)
