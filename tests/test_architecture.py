@@ -20,6 +20,7 @@ FLOORS = {
     "core": 1,
     "sources": 2,
     "backend": 2,
+    "gateway": 2,
     "audit": 3,
     "archive": 3,
     "output": 3,

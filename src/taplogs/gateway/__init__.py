@@ -1,0 +1,1 @@
+"""The gateway: passes requests on to an upstream and back, unchanged, and has each recorded."""
