@@ -392,6 +392,7 @@ def test_without_the_backends_time_this_machines_counts_and_the_backend_is_asked
     told = Told()
     with backend_of(variant, reference, told=told) as source:
         assert [source.now() for _ in range(5)] == [NOW] * 5
+        assert not source.tells_time
     assert len(variant.asked) == 1
     assert told.notices == []
 
@@ -400,7 +401,7 @@ def test_without_the_backends_time_this_machines_counts_and_the_backend_is_asked
 def test_a_server_time_that_is_nonsense_is_none(reference: WSGIApplication, server_time: object) -> None:
     variant = Variant(reply=lambda body: {**body, "serverTime": server_time})
     with backend_of(variant, reference) as source:
-        assert source.now() == NOW
+        assert (source.now(), source.tells_time) == (NOW, False)
         assert ids(source.search(LogQuery())) == expected(LogQuery())
 
 
@@ -409,3 +410,4 @@ def test_a_server_time_may_be_an_epoch_number(reference: WSGIApplication) -> Non
     variant = Variant(reply=lambda body: {**body, "serverTime": int(moment.timestamp())})
     with backend_of(variant, reference) as source:
         assert format_timestamp(source.now()) == format_timestamp(moment)
+        assert source.tells_time

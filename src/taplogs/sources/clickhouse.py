@@ -107,6 +107,11 @@ class ClickHouseStore:
         """Return what time it is here, aware, in UTC."""
         return self._clock()
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now` goes by a clock of the source's own: never, it is this machine's."""
+        return False
+
     def oldest(self) -> str | None:
         """Return the timestamp of the oldest entry, None without entries."""
         span = self._whole()

@@ -124,6 +124,11 @@ class FileSource:
         """Return what time it is here, aware, in UTC."""
         return self._clock()
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now` goes by a clock of the source's own: never, it is this machine's."""
+        return False
+
     def close(self) -> None:
         """Remove what was kept of streams."""
         for source in self._inputs:

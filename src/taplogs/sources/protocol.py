@@ -42,6 +42,11 @@ class LogSource(Protocol):
         """Return what time it is at the source, aware, in UTC."""
         ...
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now`, once it was asked, goes by a clock of the source's own; else it is this machine's time."""
+        ...
+
     def close(self) -> None:
         """Release connections and files."""
         ...

@@ -119,6 +119,11 @@ class RedactedSource:
         """Return what time it is at the source, aware, in UTC."""
         return self._source.now()
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now`, once it was asked, goes by a clock of the source's own."""
+        return self._source.tells_time
+
     def close(self) -> None:
         """Release connections and files."""
         self._source.close()

@@ -48,6 +48,7 @@ class RemoteSource:
         self._clock = clock
         self._parallel = parallel
         self._skew: timedelta | None = None
+        self._tells_time = False
         self._streams = True
 
     def search(self, query: LogQuery) -> Iterator[LogEntry]:
@@ -101,6 +102,11 @@ class RemoteSource:
             next(pages(LogQuery(payloads=False), self._fetch_page, 1))
             self._skew = self._skew or timedelta()  # a backend that does not tell its time is not asked again
         return self._clock() + self._skew
+
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now`, once it was asked, goes by the backend's clock: it has told its time."""
+        return self._tells_time
 
     def close(self) -> None:
         """Close all connections."""
@@ -203,7 +209,7 @@ class RemoteSource:
         skew = server_time - self._clock()
         if abs(skew) > _ABSURD_SKEW:  # no clock to go by
             return
-        known, self._skew = self._skew, skew
+        known, self._skew, self._tells_time = self._skew, skew, True
         if known is None and abs(skew) > _NOTABLE_SKEW:
             direction = "ahead of" if skew > timedelta() else "behind"
             self._events.notice(

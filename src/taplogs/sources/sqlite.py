@@ -102,6 +102,11 @@ class SqliteStore:
         """Return what time it is here, aware, in UTC."""
         return self._clock()
 
+    @property
+    def tells_time(self) -> bool:
+        """Whether `now` goes by a clock of the source's own: never, it is this machine's."""
+        return False
+
     def newest(self) -> str | None:
         """Return the timestamp of the newest entry, None in an empty store."""
         return self._outermost("max")
