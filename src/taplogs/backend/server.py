@@ -74,7 +74,7 @@ class BackendServer:
         self._server = create_server(
             application,
             map=self._map,
-            sockets=[_listening_socket(host, port)],
+            sockets=[listening_socket(host, port)],
             threads=threads,
             connection_limit=1000,
             channel_timeout=60,
@@ -144,7 +144,8 @@ class BackendServer:
         wasyncore.close_all(self._map)
 
 
-def _listening_socket(host: str, port: int) -> socket.socket:
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one. Raises TaplogsError."""
     if not 0 <= port <= 65_535:  # the resolver would take what is left of it in 16 bits
         raise _cannot_listen(host, port, "there is no such port")
     try:
