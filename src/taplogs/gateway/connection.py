@@ -29,11 +29,11 @@ _LINGER_SECONDS = 2.0
 
 
 class Route(Struct, frozen=True):
-    """Where requests go, and who records them; `origin` is what their URLs begin with in the log."""
+    """Where requests go, who records them, and whether they are counted as traffic."""
 
     connections: UpstreamConnections
     recorder: Recorder | None
-    origin: str
+    is_counted: bool
 
 
 class ClientConnection:
@@ -125,12 +125,13 @@ class ClientConnection:
             self._counts.running -= 1
             if recording:
                 recording.end(exchange.status)
+            if route.is_counted:
                 self._counts.ended(method, exchange.status, monotonic() - began)
 
     def _recording(self, route: Route, method: str, target: bytes, request: h11.Request) -> Recording | None:
         if route.recorder is None:
             return None
-        url = route.origin + target.decode("ascii")
+        url = route.connections.upstream.origin + target.decode("ascii")
         return route.recorder.begin(method, url, request.headers.raw_items(), self._client.peer)
 
     async def _linger(self) -> None:

@@ -21,23 +21,30 @@ _OF_ONE_CONNECTION = frozenset(
 
 
 def passed_on(message: h11.Request | h11.Response | h11.InformationalResponse) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a message that go on, in their order, with names in the case in which they were sent.
+    """Return the fields of a message that go on, as `fields_passed_on` does; an informational one has no body."""
+    fields = message.headers.raw_items()
+    return fields_passed_on(fields, has_body=not isinstance(message, h11.InformationalResponse))
+
+
+def fields_passed_on(fields: Headers, *, has_body: bool = True) -> list[tuple[bytes, bytes]]:
+    """Return the fields that go on, in their order, with names in the case in which they were sent.
 
     A body in chunks stays one: what says so is of one connection, and is said anew. A length beside it does not go on
     (RFC 9112, section 6.3): two readers of such a message may disagree on where it ends.
     """
     of_connection = set(_OF_ONE_CONNECTION)
     is_chunked = False
-    for name, value in message.headers:
-        if name == b"connection":
-            of_connection.update(token.strip().lower() for token in value.split(b","))
-        elif name == b"transfer-encoding":
-            is_chunked = True
-            of_connection.add(b"content-length")
-    fields = [(name, value) for name, value in message.headers.raw_items() if name.lower() not in of_connection]
-    if is_chunked and not isinstance(message, h11.InformationalResponse):
-        fields.append((b"Transfer-Encoding", b"chunked"))
-    return fields
+    for name, value in fields:
+        match name.lower():
+            case b"connection":
+                of_connection.update(token.strip().lower() for token in value.split(b","))
+            case b"transfer-encoding":
+                is_chunked = True
+                of_connection.add(b"content-length")
+    passed = [(name, value) for name, value in fields if name.lower() not in of_connection]
+    if is_chunked and has_body:
+        passed.append((b"Transfer-Encoding", b"chunked"))
+    return passed
 
 
 def with_host(fields: Headers, host: bytes) -> list[tuple[bytes, bytes]]:

@@ -13,17 +13,15 @@ from typing import Any
 
 import h11
 
-from taplogs.backend.app import BASE_PATH
 from taplogs.backend.server import listening_socket
 from taplogs.gateway.answer import Answer
 from taplogs.gateway.connection import ClientConnection, Route
 from taplogs.gateway.protocol import Recorder
+from taplogs.gateway.routes import is_own
 from taplogs.gateway.traffic import TrafficCounts
 from taplogs.gateway.upstream import Upstream, UpstreamConnections
 from taplogs.gateway.wire import Wire
 
-_LOGS = f"{BASE_PATH}/partner/logs".encode("ascii")
-_OWN_PATHS = (b"/healthz", b"/metrics")
 _MOST_CONNECTIONS = 1000
 _HANDSHAKE_SECONDS = 15.0
 
@@ -52,8 +50,8 @@ class GatewayServer:
         it is asked everything. Port 0 takes a free one. Raises TaplogsError where it cannot listen.
         """
         own = UpstreamConnections(Upstream(inner))
-        self._own = Route(own, None, "")
-        self._passing = Route(UpstreamConnections(upstream), recorder, upstream.origin) if upstream else self._own
+        self._own = Route(own, None, is_counted=False)
+        self._passing = Route(UpstreamConnections(upstream), recorder, is_counted=True) if upstream else self._own
         self._ssl_context = ssl_context
         self._drain_seconds = drain_seconds
         self._counts = counts or TrafficCounts()
@@ -136,9 +134,7 @@ class GatewayServer:
             _logger.error("a connection failed", exc_info=fault)
 
     def _route_of(self, target: bytes) -> Route:
-        path = target.partition(b"?")[0]
-        is_own = path in _OWN_PATHS or path == _LOGS or path.startswith(_LOGS + b"/")
-        return self._own if is_own else self._passing
+        return self._own if is_own(target) else self._passing
 
     async def _drain(self) -> bool:
         """Let running requests finish; return False where some had to be cut off."""
