@@ -1,4 +1,7 @@
-"""The WSGI application of the reference backend: the contract of docs/backend.md over any store."""
+"""The WSGI application of the reference backend: the contract of docs/backend.md over any store.
+
+Beside the contract it answers `/healthz`, which is open to everybody, and `/metrics`, which is not.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from werkzeug.wrappers import Request, Response
 
 from taplogs.backend.cursor import encode_cursor
 from taplogs.backend.envelope import ApiError, error_response, internal_error, not_found, routing_error
+from taplogs.backend.exposition import CONTENT_TYPE
+from taplogs.backend.health import BackendHealth, Health
 from taplogs.backend.keys import KeyState
 from taplogs.backend.parameters import Listing, read_listing
 from taplogs.backend.ratelimit import RateLimit, RateLimiter
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
 
 BASE_PATH = "/v1"
 """Where the API begins: the base URL of the contract is the server's URL and this."""
+
+_LOGS_PATH = f"{BASE_PATH}/partner/logs"
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -62,15 +69,17 @@ def create_app(
     *,
     keys: KeyCheck | None = None,
     rate_limit: RateLimit | None = None,
+    health: Health | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> WSGIApplication:
     """Return the application over `store`.
 
-    Without `keys` every request is let in: that is for the demo inside one process. `rate_limit` is for each key.
-    `clock` returns the time that replies carry as `serverTime`, aware.
+    Without `keys` every request is let in: that is for the demo inside one process. `rate_limit` is for each key, and
+    for log entries alone. `health` is what the server adds to `/healthz` and `/metrics`. `clock` returns the time that
+    replies carry as `serverTime`, aware.
     """
     limiter = RateLimiter(rate_limit, lambda: clock().timestamp()) if rate_limit else None
-    return _Application(store, keys, limiter, clock)
+    return _Application(store, keys, limiter, BackendHealth(store, health), clock)
 
 
 class _EntryId(BaseConverter):
@@ -82,8 +91,10 @@ class _EntryId(BaseConverter):
 
 _ROUTES = Map(
     [
-        Rule(f"{BASE_PATH}/partner/logs", endpoint="list", methods=["GET"]),
-        Rule(f"{BASE_PATH}/partner/logs/<entry_id:entry_id>", endpoint="entry", methods=["GET"]),
+        Rule(_LOGS_PATH, endpoint="list", methods=["GET"]),
+        Rule(f"{_LOGS_PATH}/<entry_id:entry_id>", endpoint="entry", methods=["GET"]),
+        Rule("/healthz", endpoint="health", methods=["GET"]),
+        Rule("/metrics", endpoint="metrics", methods=["GET"]),
     ],
     converters={"entry_id": _EntryId},
     merge_slashes=False,
@@ -92,16 +103,24 @@ _ROUTES = Map(
 
 class _Application:
     def __init__(
-        self, store: LogStore, keys: KeyCheck | None, limiter: RateLimiter | None, clock: Callable[[], datetime]
+        self,
+        store: LogStore,
+        keys: KeyCheck | None,
+        limiter: RateLimiter | None,
+        health: BackendHealth,
+        clock: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._keys = keys
         self._limiter = limiter
+        self._health = health
         self._clock = clock
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request({**environ, "PATH_INFO": _path_info(environ)})
         response = self._respond(request)
+        if request.path.startswith(_LOGS_PATH):
+            self._health.answered(response.status_code)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Vary"] = "Accept, Accept-Encoding"
         response.headers["X-Content-Type-Options"] = "nosniff"
@@ -121,7 +140,13 @@ class _Application:
             endpoint, values = _ROUTES.bind("").match(request.path, request.method)
         except HTTPException as error:
             raise routing_error(error) from None
-        self._admit(request)
+        if endpoint == "health":
+            status, body = self._health.report()
+            return Response(body, status, content_type=JSON)
+        key = self._known_key(request)
+        if endpoint == "metrics":
+            return Response(self._health.page(), content_type=CONTENT_TYPE)
+        self._limit_rate(key)
         if endpoint == "entry":
             return self._entry(values["entry_id"])
         listing = read_listing(request.args)
@@ -129,11 +154,15 @@ class _Application:
             return self._stream(listing)
         return self._page(listing)
 
-    def _admit(self, request: Request) -> None:
-        """Let a request in, or raise ApiError 401, 403 or 429."""
+    def _known_key(self, request: Request) -> str:
+        """Return the key of a request that is let in, or raise ApiError 401 or 403."""
         key = _bearer_token(request)
         if self._keys is not None:
             _refuse(self._keys.check(key) if key else None)
+        return key
+
+    def _limit_rate(self, key: str) -> None:
+        """Raise ApiError 429 where there were too many requests with this key."""
         wait = self._limiter.wait_for(key) if self._limiter else 0.0
         if wait:
             seconds = max(1, math.ceil(wait))
