@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from msgspec.structs import replace
 
 from taplogs.archive.coverage import Span
-from taplogs.archive.sync_state import SyncState, decode_state, encode_state
+from taplogs.archive.sync_state import Redaction, SyncState, decode_state, encode_state
 from taplogs.errors import TaplogsError
 
 STATE = SyncState(
@@ -18,12 +21,19 @@ STATE = SyncState(
     late=3,
     synced_at="2026-11-03T00:00:00.000Z",
     pruned_before="2025-11-03T00:00:00.000Z",
+    redactions=(Redaction("secrets", "0" * 64),),
 )
 
 
 @pytest.mark.parametrize("state", [SyncState("demo", "demo"), STATE])
 def test_a_state_comes_back_as_it_was(state: SyncState) -> None:
     assert decode_state(encode_state(state)) == state
+
+
+def test_a_state_of_an_earlier_taplogs_says_nothing_of_redaction() -> None:
+    members = json.loads(encode_state(STATE))
+    del members["redactions"]
+    assert decode_state(json.dumps(members).encode()) == replace(STATE, redactions=())
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from taplogs.archive.coverage import Span
 from taplogs.archive.place import held
 from taplogs.archive.sync_state import decode_state, encode_state
 from taplogs.core.query import LogQuery
+from taplogs.core.redaction_profile import built_in
 from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.sources.sqlite import SqliteStore
 
@@ -113,6 +114,7 @@ def test_status_for_programs(synced: Command, logs: Backend) -> None:
         "companies": ["company"],
         "key": f"sk_test_…{logs.key[-4:]}",
         "environment": "test",
+        "redactions": [{"name": "secrets", "sha256": built_in("secrets").sha256}],
         "late": 0,
         "syncedAt": until,
         "prunedBefore": None,

@@ -373,13 +373,14 @@ def test_two_syncs_at_once_leave_one_whole_archive(taplogs: Command, many: Backe
         assert kept(path_of(command)) == held_by(many)
 
 
-@pytest.mark.parametrize("limit", [150_000, 400_000])
+@pytest.mark.parametrize("limit", [150_000, 220_000])
 def test_a_full_disk_ends_the_run_with_one_line_and_leaves_the_archive_sound(
     taplogs: Command, many: Backend, limit: int
 ) -> None:
     """The limit on the size of files is what a process can meet without a disk of its own."""
     command = taplogs.at(many)
-    process = command.start("sync", preexec_fn=_limiting_files(limit))
+    assert command.here("sync", "--since", "2026-11-01T00:45").code == 0
+    process = command.start("sync", "--since", "2026-11-01", preexec_fn=_limiting_files(limit))
     out, err = process.communicate(timeout=60)
     assert process.returncode in (1, 7), err
     assert out == b""
@@ -387,8 +388,16 @@ def test_a_full_disk_ends_the_run_with_one_line_and_leaves_the_archive_sound(
     assert sum(line.startswith("error: ") for line in lines) == 1, lines
     path = path_of(command)
     assert command.here("archive", "verify").code == 0
-    assert command.here("sync").code == 0
+    assert command.here("sync", "--since", "2026-11-01").code == 0
     assert kept(path) == held_by(many)
+
+
+def test_a_full_disk_in_the_first_run_leaves_no_archive_behind(taplogs: Command, many: Backend) -> None:
+    command = taplogs.at(many)
+    process = command.start("sync", preexec_fn=_limiting_files(150_000))
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert [file for file in path_of(command).parent.iterdir() if file.is_file()] == []
 
 
 def test_an_archive_of_a_newer_taplogs_is_refused_and_not_changed(taplogs: Command, logs: Backend) -> None:

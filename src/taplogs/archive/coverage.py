@@ -53,6 +53,11 @@ def since_only(spans: Iterable[Span], timestamp: str) -> Coverage:
     return tuple(Span(max(span.since, timestamp), span.until) for span in spans if span.until > timestamp)
 
 
+def until_only(spans: Iterable[Span], timestamp: str) -> Coverage:
+    """Return what of a coverage lies before a canonical timestamp."""
+    return tuple(Span(span.since, min(span.until, timestamp)) for span in spans if span.since < timestamp)
+
+
 def gaps_between(spans: Sequence[Span]) -> Coverage:
     """Return the spans that lie between those of a coverage."""
     return missing(spans, Span(spans[0].since, spans[-1].until)) if spans else ()

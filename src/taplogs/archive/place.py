@@ -14,6 +14,8 @@ from taplogs.file_lock import locked
 from taplogs.sources.address import BackendAddress
 
 SUFFIX = ".sqlite"
+STORE_FILES = ("", "-wal", "-shm")
+"""What a store's files are called after its name: SQLite keeps what was written last, and an index of it, beside it."""
 
 
 def archive_folder(setting: str | None) -> Path:
@@ -47,6 +49,12 @@ def archive_paths(folder: str | None) -> list[Path]:
 def make_folder(path: Path) -> None:
     """Have the folder of a store be there; a new one is for nobody else to read. Raises OSError."""
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a store, with the files that SQLite keeps beside it; raises OSError."""
+    for ending in STORE_FILES:
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 @contextmanager

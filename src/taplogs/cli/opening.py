@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from msgspec.structs import replace
 
 from taplogs.errors import ConfigurationError, UsageError, VerificationFailed
+from taplogs.settings import SETTINGS
 from taplogs.sources.locate import open_backend, open_demo
-from taplogs.sources.place import Kind, Place
+from taplogs.sources.place import DEMO, DEMO_ARCHIVE, Kind, Place
 
 if TYPE_CHECKING:
     from taplogs.cli.ending import End
@@ -42,6 +43,8 @@ def name_of(session: Session) -> str:
     place = session.place
     if place is None or place.kind is Kind.BACKEND:
         return session.address.base_url
+    if place == DEMO_ARCHIVE:
+        return place.text
     if place.kind is Kind.ARCHIVE:
         return f"archive of {session.address.base_url}"
     return re.sub(r"//[^/@]*@", "//", place.text)
@@ -62,10 +65,23 @@ def _open_demo(session: Session, _place: Place, end: End | None) -> LogSource:
 def _open_archive(session: Session, _place: Place, _end: End | None) -> LogSource:
     path = session.archive_path
     if not path.exists():
-        raise ConfigurationError(
-            f"there is no archive of the profile {session.settings.profile!r} yet: {path}", "'taplogs sync' makes it"
-        )
+        raise no_archive(session, path)
     return _stored(session, path)
+
+
+def no_archive(session: Session, path: Path) -> ConfigurationError:
+    """Return what is raised where the archive that is meant is not there, with the command that makes it."""
+    place, profile = session.place, session.settings.profile
+    if place in (DEMO, DEMO_ARCHIVE):
+        return ConfigurationError(f"there is no archive of the demo yet: {path}", "'taplogs sync --demo' makes it")
+    from taplogs.output.curl import shell_word
+
+    words = ["taplogs", "sync"]
+    words += ["--profile", profile] if profile != SETTINGS["profile"].default else []
+    words += ["--source", place.text] if place and place.kind is Kind.BACKEND else []
+    return ConfigurationError(
+        f"there is no archive of the profile {profile!r} yet: {path}", f"'{' '.join(map(shell_word, words))}' makes it"
+    )
 
 
 def _open_sqlite(session: Session, place: Place, _end: End | None) -> LogSource:

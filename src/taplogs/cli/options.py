@@ -26,7 +26,7 @@ from taplogs.core.timespan import Window, is_relative, parse_window
 from taplogs.errors import UsageError
 from taplogs.output.records import REPORT_FORMATS, report_format
 from taplogs.output.terminal import Screen
-from taplogs.sources.place import DEMO, Place, place_named
+from taplogs.sources.place import DEMO, DEMO_ARCHIVE, Kind, Place, place_named
 
 Texts = list[str] | None
 
@@ -228,7 +228,12 @@ class BackendOptions(Struct, frozen=True):
         ),
     ] = None
     demo: Annotated[
-        bool, Option("--demo", help="Made-up entries; no key and no network needed.", rich_help_panel=SOURCE)
+        bool,
+        Option(
+            "--demo",
+            help="Made-up entries; no key, no network. With --source archive: its archive.",
+            rich_help_panel=SOURCE,
+        ),
     ] = False
     profile: Annotated[
         str | None,
@@ -269,9 +274,16 @@ class BackendOptions(Struct, frozen=True):
     def place(self) -> Place | None:
         """What the entries' source was named on the command line; raises UsageError for two names at once."""
         named = place_named(self.source) if self.source else None
-        if self.demo and named not in (None, DEMO):
-            raise UsageError("--demo and --source name two sources", "give one of them")
-        return DEMO if self.demo else named
+        if not self.demo:
+            return named
+        if named is None or named == DEMO:
+            return DEMO
+        if named.kind is Kind.ARCHIVE:
+            return DEMO_ARCHIVE
+        raise UsageError(
+            "--demo and --source name two sources",
+            "give one of them; beside --demo, --source archive is the demo's archive",
+        )
 
 
 class SourceOptions(BackendOptions, frozen=True):

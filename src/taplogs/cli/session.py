@@ -18,7 +18,7 @@ from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
 from taplogs.sources.address import BackendAddress
 from taplogs.sources.locate import Reach, Surroundings
-from taplogs.sources.place import Kind, Place
+from taplogs.sources.place import DEMO, DEMO_ARCHIVE, Kind, Place
 from taplogs.zone import in_zone, time_zone
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Session:
         self._display = display
         self._progress: Progress | None = None
         self.retries = 0
+        self.left_out: list[str] = []
 
     @cached_property
     def settings(self) -> Settings:
@@ -103,7 +104,7 @@ class Session:
         place, base_url = self.place, self.settings.get("base_url")
         if place and place.kind is Kind.BACKEND:
             base_url = place.text
-        elif place and place.kind is not Kind.ARCHIVE:
+        elif place and (place.kind is not Kind.ARCHIVE or place == DEMO_ARCHIVE):
             raise UsageError(f"{place.text} is no backend", "leave --source out, or give a backend's URL")
         if base_url is None:
             profile = self.settings.profile
@@ -135,10 +136,13 @@ class Session:
 
     @property
     def archive_path(self) -> Path:
-        """The store of the archive that holds the entries of this profile and its backend."""
-        from taplogs.archive.place import archive_path
+        """The store of the archive that holds the entries of this profile and its backend, or those of the demo."""
+        from taplogs.archive.place import archive_path, demo_path
 
-        return archive_path(self.settings.get("archive"), self.settings.profile, self.address)
+        folder = self.settings.get("archive")
+        if self.place in (DEMO, DEMO_ARCHIVE):
+            return demo_path(folder)
+        return archive_path(folder, self.settings.profile, self.address)
 
     @cached_property
     def stored_keys(self) -> StoredFile:
@@ -289,6 +293,11 @@ class Session:
             if self._progress:
                 self._progress.clear()
             self.messages.write(message)
+
+    def leave_out(self, message: str) -> None:
+        """Tell the user that something of what is read is left out, and remember it: what is made is not whole."""
+        self.left_out.append(message)
+        self.notice(message)
 
     def suggest(self, command: str) -> None:
         """Show a command to copy, on standard error: in one piece, however wide the terminal is."""

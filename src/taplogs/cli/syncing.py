@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from taplogs.archive.place import demo_path, held, make_folder
-from taplogs.archive.sync import Origin, OtherCompany, Sync
+from taplogs.archive.ownership import OtherCompany
+from taplogs.archive.sync import Origin, Sync
+from taplogs.archive.sync_state import Redaction
 from taplogs.cli.ending import Interruption
 from taplogs.cli.export_report import reason_of
-from taplogs.cli.opening import name_of, open_store
+from taplogs.cli.opening import name_of
 from taplogs.cli.session import Session
+from taplogs.cli.sync_target import STORES, SyncTarget
 from taplogs.core.duration import parse_duration
 from taplogs.core.query import LogQuery
 from taplogs.core.timespan import parse_window
 from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import IncompleteSync, TaplogsError, UsageError
-from taplogs.output.archive_view import covered_records, covered_words
+from taplogs.output.archive_view import covered_records, covered_words, local_text
 from taplogs.output.curl import shell_word
 from taplogs.output.records import write_records
 from taplogs.output.wording import counted
-from taplogs.sources.place import DEMO, Kind, Place, place_named
-from taplogs.sources.protocol import EntryStore
+from taplogs.sources.place import DEMO, Kind
+from taplogs.sources.protocol import EntryStore, LogSource
 
 _SCHEMA = "taplogs.sync-report/1"
-_STORES = "accepted: sqlite:PATH, clickhouse://…"
 
 
 class Wanted(Struct, frozen=True):
@@ -51,17 +48,17 @@ class SyncRun:
         self._wanted = wanted
         self._overlap = parse_duration(wanted.overlap, least=timedelta(), option="--overlap")
         self._since(session.runtime.clock())  # a wrong time is told before all else
-        self._target = _store_named(wanted.to)
+        self._target = SyncTarget(session, wanted.to)
         place = session.place
         if place and place.kind is Kind.ARCHIVE:
             raise UsageError(
                 "--source archive is what sync pulls into", "leave it out, or name a backend with --source URL"
             )
         self._is_incremental = place is None or place.kind in (Kind.BACKEND, Kind.DEMO)
-        if not self._is_incremental and self._target is None:
+        if not self._is_incremental and self._target.is_archive:
             raise UsageError(
                 f"{place.text if place else ''} is no backend, and the archive is of a backend",
-                f"--to says what its entries are to be kept in; {_STORES}",
+                f"--to says what its entries are to be kept in; {STORES}",
             )
 
     def run(self) -> None:
@@ -73,28 +70,45 @@ class SyncRun:
         session = self._session
         origin = self._origin()
         with session.source() as source, session.progress():
-            now = source.now()
-            with self._opened() as (place, store):
+            now = self._asked(source)
+            with self._target.opened() as store:
                 sync = Sync(
                     source,
                     store,
                     origin,
-                    shared=self._target is not None and self._target.kind is Kind.CLICKHOUSE,
+                    shared=self._target.is_shared,
                     monotonic=session.runtime.monotonic,
                 )
                 try:
                     self._pull(sync, now)
                 except KeyboardInterrupt:
-                    self._tell_kept(sync, place)
+                    self._tell_kept(sync)
                     raise
                 except (TaplogsError, OSError) as error:
                     if not sync.pulled or isinstance(error, OtherCompany):
+                        self._tell_untouched(sync.pulled)
                         raise
-                    self._tell_kept(sync, place)
-                    self._report(sync, store, place, is_complete=False)
+                    self._tell_kept(sync)
+                    self._report(sync, store, is_complete=False)
                     raise IncompleteSync(f"the sync is incomplete: {reason_of(error)}") from error
-                self._tell_end(sync, store, place)
-                self._report(sync, store, place, is_complete=True)
+                if session.left_out:
+                    session.notice(f"{_pulled(sync)}; they are kept in {self._target.words}")
+                    self._report(sync, store, is_complete=False)
+                    raise IncompleteSync(
+                        f"the sync is incomplete: {'; '.join(session.left_out)}",
+                        "mend what is left out, and the same command reads everything again",
+                    )
+                sync.finish(format_timestamp(now))
+                self._tell_end(sync, store)
+                self._report(sync, store, is_complete=True)
+
+    def _asked(self, source: LogSource) -> datetime:
+        """Return the source's time: the first thing that it is asked."""
+        try:
+            return source.now()
+        except (TaplogsError, OSError):
+            self._tell_untouched()
+            raise
 
     def _since(self, now: datetime) -> str | None:
         if self._wanted.since is None:
@@ -102,79 +116,81 @@ class SyncRun:
         return parse_window(self._wanted.since, None, now=now, zone=self._session.zone).since_text
 
     def _origin(self) -> Origin:
-        session = self._session
+        session, hides = self._session, self._session.redaction_profile
+        redaction = Redaction(hides.name, hides.sha256)
         if session.place == DEMO:
-            return Origin(DEMO.text, DEMO.text)
+            return Origin(DEMO.text, DEMO.text, redaction=redaction)
         profile = session.settings.profile
         if not session.asks_backend:
-            return Origin(name_of(session), profile)
+            return Origin(name_of(session), profile, redaction=redaction)
         key = session.credential.key
-        return Origin(session.address.logs_url, profile, key.masked, key.environment)
-
-    @contextmanager
-    def _opened(self) -> Iterator[tuple[str, EntryStore]]:
-        """Give what entries are kept in, and its name in words; for this run alone, where it is a file."""
-        session, target = self._session, self._target
-        if target and target.kind is not Kind.SQLITE:
-            store = open_store(session, target)
-            try:
-                yield re.sub(r"//[^/@]*@", "//", target.text), store
-            finally:
-                store.close()
-            return
-        path = self._path()
-        with held(path):
-            store = open_store(session, Place(Kind.SQLITE, (f"sqlite:{path}",)))
-            try:
-                yield str(path), store
-            finally:
-                store.close()
-
-    def _path(self) -> Path:
-        session, target = self._session, self._target
-        if target:
-            path = Path(target.path).expanduser()
-            if not path.parent.is_dir():
-                raise UsageError(f"there is no folder {path.parent}", f"make it, or name another file than {path}")
-            return path
-        path = demo_path(session.settings.get("archive")) if session.place == DEMO else session.archive_path
-        make_folder(path)
-        return path
+        return Origin(session.address.logs_url, profile, key.masked, key.environment, redaction)
 
     def _pull(self, sync: Sync, now: datetime) -> None:
-        session = self._session
-        sync.refuse_other_company()
+        session, zone = self._session, self._session.zone
         until = format_timestamp(now)
         since = self._since(now)
+        self._tell_other_redaction(sync)
+        if sync.refuse_other_company():
+            session.notice(
+                "there is no entry yet, and the API key is another one than before: all is read from the start"
+            )
+        forgotten = sync.forget_beyond(until) if self._is_incremental else None
+        if forgotten:
+            known = f"came after {local_text(forgotten.since, zone)}" if forgotten.since else "there is"
+            session.notice(
+                f"the last sync read until {local_text(forgotten.until, zone)}, which is still to come: "
+                f"a clock was wrong; what {known} is read again"
+            )
         pruned = sync.state.pruned_before
         if since is not None and since < pruned:
-            session.notice(f"what is earlier than {pruned} was pruned, and is not pulled again")
+            session.notice(f"what is earlier than {local_text(pruned, zone)} was pruned, and is not pulled again")
         with Interruption() as interruption:
             for stretch in sync.stretches(since, until, self._overlap if self._is_incremental else None):
                 session.begin_work("pulled")
                 sync.read(stretch, interruption.ends, lambda: interruption.came)
                 if interruption.came:
                     raise KeyboardInterrupt
-            sync.finish(until)
 
-    def _tell_kept(self, sync: Sync, place: str) -> None:
+    def _tell_other_redaction(self, sync: Sync) -> None:
+        """Say that there will be entries of two redaction profiles, where those of another one have been stored."""
+        hides = self._session.redaction_profile
+        before = sync.state.redactions[-1:]
+        if not before or before[0].sha256 == hides.sha256:
+            return
+        name = before[0].name
+        others = name if name != hides.name else f"{name} as it was then"
+        self._session.notice(
+            f"the entries in {self._target.words} were stored with --redact {others}; "
+            f"what comes now is stored with --redact {hides.name}, so it holds both"
+        )
+
+    def _tell_untouched(self, pulled: int = 0) -> None:
+        """Say that nothing came, where nothing did, and that what there was before is kept."""
+        if not pulled:
+            self._session.notice(
+                "nothing was pulled" + ("" if self._target.is_new else f"; {self._target.words} is as it was")
+            )
+
+    def _tell_kept(self, sync: Sync) -> None:
         """Say what is kept of a run that ended early, and that the next one goes on."""
         if not sync.pulled:
-            self._session.notice(f"nothing was pulled; {place} is as it was")
+            self._tell_untouched()
             return
+        place = self._target.words
         self._session.notice(f"{_pulled(sync)}; they are kept in {place}, and the same command goes on:")
         self._session.suggest(" ".join(map(shell_word, ["taplogs", *self._session.runtime.arguments])))
 
-    def _tell_end(self, sync: Sync, store: EntryStore, place: str) -> None:
+    def _tell_end(self, sync: Sync, store: EntryStore) -> None:
         """Say what was pulled, what there is now, and where."""
         session = self._session
         session.notice(_pulled(sync))
         total = store.count(LogQuery())
-        session.notice(f"{place} holds {counted(total or 0, 'entry', 'entries')}")
+        session.notice(f"{self._target.words} holds {counted(total or 0, 'entry', 'entries')}")
         for words in covered_words(sync.state.covered, session.zone):
             session.notice(f"without a gap {words}")
 
-    def _report(self, sync: Sync, store: EntryStore, place: str, *, is_complete: bool) -> None:
+    def _report(self, sync: Sync, store: EntryStore, *, is_complete: bool) -> None:
         """Write what was pulled for programs, where that is asked for."""
         if not self._wanted.as_json:
             return
@@ -182,7 +198,7 @@ class SyncRun:
         document: dict[str, Any] = {
             "schema": _SCHEMA,
             "complete": is_complete,
-            "store": place,
+            "store": self._target.words,
             "source": state.source,
             "profile": state.profile,
             "pulled": sync.pulled,
@@ -199,16 +215,3 @@ def _pulled(sync: Sync) -> str:
     """Return how many entries came, in words."""
     late = f", {sync.late:,} of them late" if sync.late else ""
     return f"{counted(sync.new, 'new entry', 'new entries')}{late} ({sync.pulled:,} pulled)"
-
-
-def _store_named(text: str | None) -> Place | None:
-    """Return the store that --to names; raises UsageError."""
-    if text is None:
-        return None
-    try:
-        place = place_named([text])
-    except UsageError:
-        place = None
-    if place is None or place.kind not in (Kind.SQLITE, Kind.CLICKHOUSE):
-        raise UsageError(f"--to {text!r} is nothing that entries are kept in", _STORES)
-    return place

@@ -23,14 +23,18 @@ def status_lines(status: ArchiveStatus, zone: tzinfo) -> Iterator[str]:
     """Yield what there is in a store, a line each; what strangers wrote in it is not harmless yet."""
     rows = [("archive", str(status.path)), ("size", size_text(status.size)), ("entries", f"{status.entries:,}")]
     for name, timestamp in (("oldest", status.oldest), ("newest", status.newest)):
-        rows.append((name, _local(timestamp, zone) if timestamp else "-"))
+        rows.append((name, local_text(timestamp, zone) if timestamp else "-"))
     for state in status.states:
         rows.append(("source", f"{state.source} (profile {state.profile})"))
         rows += [("gap-free", words) for words in covered_words(state.covered, zone)] or [("gap-free", "nothing yet")]
         rows += [("missing", words) for words in covered_words(gaps_between(state.covered), zone)]
-        rows += [("pruned", f"before {_local(state.pruned_before, zone)}")] if state.pruned_before else []
+        rows += [("pruned", f"before {local_text(state.pruned_before, zone)}")] if state.pruned_before else []
+        if state.redactions:
+            rows.append(("redacted by", ", ".join(dict.fromkeys(found.name for found in state.redactions))))
         rows.append(("late", counted(state.late, "entry", "entries")))
-        rows.append(("last sync", _local(state.synced_at, zone) if state.synced_at else "none that came to its end"))
+        rows.append(
+            ("last sync", local_text(state.synced_at, zone) if state.synced_at else "none that came to its end")
+        )
     if not status.states:
         rows.append(("last sync", "none"))
     return (f"{name:<{_LABEL}}{words}" for name, words in rows)
@@ -51,7 +55,7 @@ def status_record(status: ArchiveStatus) -> dict[str, Any]:
 def covered_words(covered: Coverage, zone: tzinfo) -> list[str]:
     """Return spans of time in words, each from its beginning until its end."""
     return [
-        f"from {_local(span.since, zone) if span.since else 'the beginning'} until {_local(span.until, zone)}"
+        f"from {local_text(span.since, zone) if span.since else 'the beginning'} until {local_text(span.until, zone)}"
         for span in covered
     ]
 
@@ -59,6 +63,11 @@ def covered_words(covered: Coverage, zone: tzinfo) -> list[str]:
 def covered_records(covered: Sequence[Any]) -> list[dict[str, str | None]]:
     """Return spans of time for programs; no `since` is the beginning of everything."""
     return [{"since": span.since or None, "until": span.until} for span in covered]
+
+
+def local_text(timestamp: str, zone: tzinfo) -> str:
+    """Return a canonical timestamp as people read it: in their time zone, to the second."""
+    return in_zone(parse_timestamp(timestamp), zone).isoformat(" ", "seconds")
 
 
 def size_text(size: int) -> str:
@@ -78,11 +87,8 @@ def _state_record(state: SyncState) -> dict[str, Any]:
         "companies": list(state.companies),
         "key": state.key,
         "environment": state.environment,
+        "redactions": [{"name": found.name, "sha256": found.sha256} for found in state.redactions],
         "late": state.late,
         "syncedAt": state.synced_at,
         "prunedBefore": state.pruned_before or None,
     }
-
-
-def _local(timestamp: str, zone: tzinfo) -> str:
-    return in_zone(parse_timestamp(timestamp), zone).isoformat(" ", "seconds")

@@ -44,6 +44,7 @@ class Place(Struct, frozen=True):
 
 
 DEMO = Place(Kind.DEMO, ("demo",))
+DEMO_ARCHIVE = Place(Kind.ARCHIVE, ("archive of the demo",))
 
 
 def place_named(texts: Sequence[str]) -> Place:

@@ -90,6 +90,10 @@ class SourceEvents(Protocol):
         """Something the user should know that is not an error."""
         ...
 
+    def leave_out(self, message: str) -> None:
+        """Something of what was read is left out, such as lines that are no entries: what is made of it is not whole."""
+        ...
+
     def expect(self, total: int) -> None:
         """So many entries are to be read."""
         ...

@@ -23,6 +23,9 @@ Result = TypeVar("Result")
 _WORTH_TELLING = 1.0
 """Seconds by which a thread may have to wait longer than another without a word."""
 
+_LEAST_SHOWN = 0.05
+"""Seconds that are not shown as 0.0."""
+
 _OUTAGE_CAP = 15.0
 """Seconds between two tries, at most, of whoever waits until the backend is back."""
 
@@ -121,7 +124,8 @@ class Retrier:
                     self._charge(delay, fault)
                     if not waited or delay > _WORTH_TELLING:
                         count = f"{failures + 1} of {self._policy.tries}"
-                        self._notice(f"{error.message}; trying again in {delay:.1f} s ({count})")
+                        when = f"in {delay:.1f} s" if delay >= _LEAST_SHOWN else "at once"
+                        self._notice(f"{error.message}; trying again {when} ({count})")
                 self._sleep(delay)
             self._retried()
         finally:
