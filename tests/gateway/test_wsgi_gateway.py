@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from recording_upstream import RecordingUpstream, recording_upstream, response, script
 
 from command import wait_until
-from recording_upstream import RecordingUpstream, recording_upstream, response, script
 from taplogs.backend.app import create_app
 from taplogs.backend.server import BackendServer
 from taplogs.gateway.protocol import Headers
