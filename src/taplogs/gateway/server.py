@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import h11
@@ -58,6 +59,7 @@ class GatewayServer:
         self._socket = listening_socket(host, port)
         self._connections: dict[asyncio.Task[None], ClientConnection] = {}
         self._stopping = asyncio.Event()
+        self._cutting = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = threading.Event()
 
@@ -112,7 +114,13 @@ class GatewayServer:
     def _take_signals(self, loop: asyncio.AbstractEventLoop) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._stopping.set)
+                loop.add_signal_handler(number, self._signalled)
+
+    def _signalled(self) -> None:
+        """Stop; asked twice, whoever asks does not want to wait for what still runs."""
+        if self._stopping.is_set():
+            self._cutting.set()
+        self._stopping.set()
 
     def _accepted(self) -> Wire:
         """Return the wire of a connection that has just been made; it is served as soon as it is there."""
@@ -140,8 +148,11 @@ class GatewayServer:
         """Let running requests finish; return False where some had to be cut off."""
         for connection in list(self._connections.values()):
             connection.end()
-        if self._connections:
-            await asyncio.wait(self._connections, timeout=self._drain_seconds)
+        cut = asyncio.ensure_future(self._cutting.wait())
+        deadline = monotonic() + self._drain_seconds
+        while self._connections and not cut.done() and (left_seconds := deadline - monotonic()) > 0:
+            await asyncio.wait([*self._connections, cut], timeout=left_seconds, return_when=asyncio.FIRST_COMPLETED)
+        cut.cancel()
         left = list(self._connections.items())
         for task, connection in left:
             connection.abort()
