@@ -77,7 +77,7 @@ def test_a_request_passes_with_its_path_query_and_body_as_they_were_sent(
     seen = Seen()
     with served(tmp_path / "logs.sqlite", upstream.url, seen) as client:
         upstream.answers(response(201, b"made", (b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2")))
-        answer = client.post("/v1/a%2Fb?x=1&x=%20", content=b"x" * SIZE, headers={"X-Odd": "ä".encode()})
+        answer = client.post("/v1/a%2Fb?x=1&x=%20", content=b"x" * SIZE, headers=[(b"X-Odd", "ä".encode())])
     (received,) = upstream.received
     assert received.line[:2] == [b"POST", b"/v1/a%2Fb?x=1&x=%20"]
     assert received.values(b"X-Odd") == ["ä".encode()]
