@@ -1,25 +1,31 @@
 """taplogs serve: the reference logging backend over HTTP."""
 
+from __future__ import annotations
+
 import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from taplogs.cli.command import build_command
+from taplogs.cli.gateway import open_server
 from taplogs.cli.opening import open_clickhouse
 from taplogs.cli.options import DisplayOptions, SourceOptions
+from taplogs.cli.passing import Passing
+from taplogs.cli.serve_options import AccessOptions, GatewayOptions, ListenOptions, StoreOptions
 from taplogs.cli.session import Session
 from taplogs.errors import AuthenticationError, TaplogsError, UsageError
 from taplogs.output.terminal import Output
 from taplogs.sources.address import is_loopback
 
 if TYPE_CHECKING:
-    from taplogs.backend.keys import ApiKeys
+    from taplogs.backend.keys import ApiKeys, KeysBesideOne
+    from taplogs.core.apikey import ApiKey
     from taplogs.sources.clickhouse import ClickHouseStore
     from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.sqlite_database import SqliteDatabase
@@ -28,74 +34,64 @@ _EPILOG = """\b
 Examples:
   taplogs serve --load requests.jsonl.gz
   taplogs serve --store logs.sqlite --new-key
-  taplogs serve --store logs.sqlite --listen 0.0.0.0:8321 --rate 600/min
-  taplogs serve --store 'clickhouse://logs@db.example.com/logs?secure=1' --keys keys.sqlite
+  taplogs serve --store 'clickhouse://logs@db.example.com/logs' --keys keys.sqlite
+
+\b
+The gateway passes every request on to the API and logs it; the integration's
+base URL is pointed at it. docs/gateway.md tells all of it.
+  taplogs serve --upstream https://partner-api.taptalent.io/v1 --store logs.sqlite
+  taplogs serve --upstream https://partner-api.taptalent.io/v1 --keep 90d \\
+    --store logs.sqlite --listen 0.0.0.0:8443 --cert cert.pem --key key.pem \\
+    --read-key read.key
 """
 
 
 def serve(
     context: typer.Context,
+    gateway: GatewayOptions,
+    stored: StoreOptions,
+    listening: ListenOptions,
+    access: AccessOptions,
     display: DisplayOptions,
-    listen: Annotated[
-        str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
-    ] = "127.0.0.1:8321",
-    store: Annotated[
-        str | None,
-        typer.Option(
-            "--store", metavar="STORE", help="A database file, or clickhouse://…; a temporary file without it."
-        ),
-    ] = None,
-    keys_file: Annotated[
-        Path | None,
-        typer.Option("--keys", metavar="PATH", help="A database file for the API keys; the store's without it."),
-    ] = None,
-    load: Annotated[
-        list[Path] | None,
-        typer.Option("--load", metavar="FILE", help="Load JSON Lines, JSON or CSV; gzip and zstd too."),
-    ] = None,
-    new_key: Annotated[
-        bool, typer.Option("--new-key", help="Make an API key; it is shown once, only its hash is kept.")
-    ] = False,
-    revoke_key: Annotated[
-        str | None,
-        typer.Option("--revoke-key", metavar="MASKED", help="Refuse this key from now on (sk_test_…WXYZ)."),
-    ] = None,
-    rate: Annotated[
-        str | None, typer.Option("--rate", metavar="N/UNIT", help="Requests allowed for each key, such as 100/min.")
-    ] = None,
-    threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, max=64, help="Requests at once.")] = 8,
 ) -> None:
-    """Run the reference logging backend until Ctrl-C."""
-    from taplogs.backend.app import create_app
+    """Run the reference logging backend, or the gateway, until Ctrl-C."""
     from taplogs.backend.keys import ApiKeys
     from taplogs.backend.ratelimit import RateLimit
-    from taplogs.backend.server import BackendServer, serve_forever
 
-    session = Session(context.obj, SourceOptions(), display)
+    session = Session(context.obj, SourceOptions(ca_file=gateway.ca_file), display)
     output = session.output  # where it is closed, that is told before a key is made that nobody would see
-    host, port = _address(listen)
-    limit = RateLimit.parse(rate) if rate else None
-    with _ended_by_signals(), _opened(session, store, keys_file) as (entries, database):
+    host, port = listening.address
+    tls = listening.tls()
+    held_key = access.held_key(session.runtime.environ)
+    passing = Passing.of(gateway, session, host, port)
+    limit = RateLimit.parse(access.rate) if access.rate else None
+    with _ended_by_signals(), _opened(session, stored.store, access.keys_file) as (entries, database):
         keys = ApiKeys(database)
-        if revoke_key:
-            _revoke(session, keys, revoke_key)
-        _refuse_open_door(keys, host, new_key=new_key)
-        application = create_app(entries, keys=keys, rate_limit=limit)
-        with closing(BackendServer(application, host=host, port=port, threads=threads)) as server:
-            for file in load or []:
+        if access.revoke_key:
+            _revoke(session, keys, access.revoke_key)
+        _refuse_open_door(keys, host, is_key_coming=access.new_key or held_key is not None)
+        known = _known(keys, held_key)
+        with closing(open_server(entries, known, limit, passing, listening, tls)) as server:
+            for file in stored.load or []:
                 _load(session, entries, file)
             # Only a server that listens makes a key: one that nobody was shown could never be used.
-            drained = serve_forever(server, lambda url: _announce(session, output, url, _key(keys, wanted=new_key)))
+            drained = server.serve(
+                lambda url: _announce(session, output, url, _key(keys, wanted=access.new_key, held=held_key), passing)
+            )
     if not drained:
         raise TaplogsError("stopped, but not every running request could be answered in time")
     session.notice("stopped")
 
 
-def _address(listen: str) -> tuple[str, int]:
-    host, separator, port = listen.rpartition(":")
-    if not separator or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen {listen!r} is not understood", "accepted: HOST:PORT, such as 127.0.0.1:8321")
-    return host.strip("[]") or "127.0.0.1", int(port)
+def _known(keys: ApiKeys, held: ApiKey | None) -> ApiKeys | KeysBesideOne:
+    """Return what knows all keys that are taken; raises AuthenticationError for one that was revoked here."""
+    from taplogs.backend.keys import KeysBesideOne, KeyState
+
+    if held is None:
+        return keys
+    if keys.check(held.reveal()) is KeyState.REVOKED:
+        raise AuthenticationError(f"--read-key holds {held.masked}, which was revoked", "put another key into its file")
+    return KeysBesideOne(keys, held)
 
 
 @contextmanager
@@ -117,7 +113,7 @@ def _ended_by_signals() -> Iterator[None]:
 @contextmanager
 def _opened(
     session: Session, store: str | None, keys_file: Path | None
-) -> Iterator[tuple["SqliteStore | ClickHouseStore", "SqliteDatabase"]]:
+) -> Iterator[tuple[SqliteStore | ClickHouseStore, SqliteDatabase]]:
     """Give the store of entries and the database of keys, and close them."""
     from taplogs.sources.sqlite import SqliteStore
     from taplogs.sources.sqlite_database import SqliteDatabase
@@ -136,7 +132,7 @@ def _opened(
         yield clickhouse, opened.enter_context(closing(SqliteDatabase(keys_file)))
 
 
-def _load(session: Session, entries: "SqliteStore | ClickHouseStore", file: Path) -> None:
+def _load(session: Session, entries: SqliteStore | ClickHouseStore, file: Path) -> None:
     from taplogs.backend.load import load_file
 
     report = load_file(entries, file)
@@ -155,38 +151,40 @@ def _load(session: Session, entries: "SqliteStore | ClickHouseStore", file: Path
         session.notice(f"  … and {total - len(named):,} more")
 
 
-def _revoke(session: Session, keys: "ApiKeys", masked: str) -> None:
+def _revoke(session: Session, keys: ApiKeys, masked: str) -> None:
     if not keys.revoke(masked):
         known = ", ".join(key.masked for key in keys.listed()) or "none"
         raise UsageError(f"there is no active key {masked!r}", f"keys of this store: {known}")
     session.notice(f"{masked} is refused from now on")
 
 
-def _refuse_open_door(keys: "ApiKeys", host: str, *, new_key: bool) -> None:
+def _refuse_open_door(keys: ApiKeys, host: str, *, is_key_coming: bool) -> None:
     """Raise AuthenticationError where others could reach a backend for which nobody has a key."""
-    if not new_key and not keys.any_active() and not is_loopback(host):
+    if not is_key_coming and not keys.any_active() and not is_loopback(host):
         raise AuthenticationError(
             f"the store has no API key, so {host} would be open to everybody; it does not listen",
-            "--new-key makes one (with --store PATH it is kept)",
+            "--new-key makes one (with --store PATH it is kept), --read-key FILE takes one",
         )
 
 
-def _key(keys: "ApiKeys", *, wanted: bool) -> str | None:
-    """Return a new key, where one is wanted or none exists yet."""
-    return keys.create() if wanted or not keys.any_active() else None
+def _key(keys: ApiKeys, *, wanted: bool, held: ApiKey | None) -> str | None:
+    """Return a new key, where one is wanted or there is none yet."""
+    return keys.create() if wanted or (held is None and not keys.any_active()) else None
 
 
-def _announce(session: Session, output: Output, url: str, key: str | None) -> None:
+def _announce(session: Session, output: Output, url: str, key: str | None, passing: Passing | None) -> None:
     from taplogs.backend.app import BASE_PATH
 
-    url += BASE_PATH
-    lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url_from_here(url))}"]
+    lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url_from_here(url) + BASE_PATH)}"]
     if key:
         lines.append(f"export TAPLOGS_API_KEY={key}")
         session.notice("the API key is shown this once; only its hash is kept")
     output.write_lines(lines)
     output.flush()
-    session.notice(f"listening on {url} (Ctrl-C stops)")
+    if passing:
+        own = url_from_here(url) + passing.base_path
+        session.notice(f"point the integration's base URL at {own} instead of {passing.upstream.url}")
+    session.notice(f"listening on {url}{BASE_PATH} (Ctrl-C stops)")
 
 
 def url_from_here(url: str) -> str:
