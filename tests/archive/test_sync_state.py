@@ -45,9 +45,30 @@ def test_a_state_of_an_earlier_taplogs_says_nothing_of_redaction() -> None:
         (b'{"schema":"taplogs.sync/1"}', "cannot be read"),
         (encode_state(STATE).replace(b'"late": 3', b'"late": "x"'), "cannot be read"),
         (encode_state(STATE).replace(b"taplogs.sync/1", b"taplogs.sync/2"), "another version of taplogs"),
-        (b"[]", "another version of taplogs"),
+        *[(text, "cannot be read") for text in (b"[]", b"null", b"5", b"{}", b'{"schema": 5}')],
     ],
 )
 def test_what_cannot_be_read_is_told(text: bytes, words: str) -> None:
     with pytest.raises(TaplogsError, match=words):
+        decode_state(text)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"syncedAt": "yesterday"},
+        {"syncedAt": "2026-11-01T00:00:00Z"},
+        {"prunedBefore": "2026-02-30T00:00:00.000Z"},
+        {"prunedBefore": None},
+        {"covered": 5},
+        {"covered": [{"since": "2026-01-01T00:00:00.000Z", "until": "later"}]},
+        {"covered": [{"since": "2026-01-02T00:00:00.000Z", "until": "2026-01-01T00:00:00.000Z"}]},
+        {"companies": "company"},
+        {"late": -1},
+    ],
+    ids=json.dumps,
+)
+def test_a_member_that_no_sync_writes_is_told(member: dict[str, object]) -> None:
+    text = json.dumps(json.loads(encode_state(STATE)) | member).encode()
+    with pytest.raises(TaplogsError, match="what the archive says of its last sync cannot be read"):
         decode_state(text)

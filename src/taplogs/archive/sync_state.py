@@ -44,6 +44,12 @@ class SyncState(Struct, frozen=True, rename="camel"):
     schema: str = _SCHEMA
 
 
+class _Named(Struct):
+    """What a state of any version says of itself."""
+
+    schema: str
+
+
 def encode_state(state: SyncState) -> bytes:
     """Return a state as JSON, for the store."""
     return json.dumps(msgspec.to_builtins(state)).encode("ascii")  # not msgspec: an id may hold a lone surrogate
@@ -53,14 +59,12 @@ def decode_state(text: bytes) -> SyncState:
     """Return the state that a store holds; raises TaplogsError for one that is damaged, or of a newer taplogs."""
     try:
         found = json.loads(text)
-        schema = found["schema"] if isinstance(found, dict) else None
-        if not isinstance(schema, str):
-            raise ValueError("it names no schema")
+        schema = msgspec.convert(found, _Named).schema
         if schema == _SCHEMA:
             state = msgspec.convert(found, SyncState)
             _check(state)
             return state
-    except (LookupError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise TaplogsError(
             f"what the archive says of its last sync cannot be read: {error}",
             "'taplogs archive verify' names all that is wrong with it, and says how to replace it",

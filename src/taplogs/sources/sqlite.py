@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.errors import ConfigurationError, EntryNotFound
+from taplogs.sources.sqlite_damage import stored
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_ids import stored_id
 from taplogs.sources.sqlite_moments import Moments
@@ -65,9 +67,12 @@ class SqliteStore:
         """Return the entry with this id; raises EntryNotFound."""
         key = "(SELECT moment, id FROM ids WHERE id = ?)"
         statement = f"SELECT {columns_for(ALL_FIELDS)} FROM entries WHERE (moment, id) = {key}"  # noqa: S608 - our own columns
+        wanted = (stored_id(entry_id),)
         with self.database.snapshot() as connection:
             try:
-                rows = connection.execute(statement, (stored_id(entry_id),)).fetchall()
+                rows = connection.execute(statement, wanted).fetchall()
+                if not rows and connection.execute("SELECT 1 FROM ids WHERE id = ?", wanted).fetchone():
+                    raise sqlite3.DatabaseError(f"the id {entry_id!r} leads to no entry")
             except UnicodeEncodeError:  # a lone surrogate, which no stored id has
                 rows = []
             found = self._reader(connection, ALL_FIELDS).entries(rows)
@@ -83,7 +88,8 @@ class SqliteStore:
             chosen = selection(connection, self._moments, query)
             if not chosen.complete:
                 return None
-            return Counting(connection, self._dictionary, self._moments, chosen).number()
+            with stored("a count"):
+                return Counting(connection, self._dictionary, self._moments, chosen).number()
 
     def summarise(self, query: LogQuery, grouping: Grouping) -> Summary:
         """Return all entries that match, counted, regardless of the limit."""
@@ -94,7 +100,8 @@ class SqliteStore:
             chosen = selection(connection, self._moments, query)
             if chosen.complete:
                 summary = Summary(grouping)
-                Counting(connection, self._dictionary, self._moments, chosen).summary(summary)
+                with stored("a count"):
+                    Counting(connection, self._dictionary, self._moments, chosen).summary(summary)
                 return summary
         return fold(self.batches(grouping.query(query)), grouping)
 
@@ -140,32 +147,36 @@ class SqliteStore:
     def states(self) -> Mapping[str, bytes]:
         """Return what `keep` was last given as the state of each origin."""
         with self.database.connection() as connection:
-            return dict(connection.execute("SELECT name, state FROM origins").fetchall())
+            states = dict(connection.execute("SELECT name, state FROM origins").fetchall())
+            if not {*map(type, states.values())} <= {bytes}:
+                raise sqlite3.DatabaseError("what it says of its last sync cannot be read")
+        return states
 
     def prune(self, keep: int) -> int:
-        """Remove all but the newest `keep` entries; return how many were removed."""
+        """Remove all but the newest `keep` entries; return how many were removed. `vacuum` leaves no trace of them."""
         from taplogs.sources.sqlite_removal import all_but, remove
 
         with self.database.transaction() as connection:
             clause = all_but(connection, keep)
-            removed = 0 if clause is None else remove(connection, clause)
-        if removed:
-            self.database.truncate_log()
-        return removed
+            return 0 if clause is None else remove(connection, clause)
 
     def remove_before(self, timestamp: str, states: Mapping[str, bytes]) -> int:
-        """Remove the entries earlier than a canonical timestamp, and store states; return how many were removed."""
+        """Remove the entries earlier than a canonical timestamp, and store states; return how many were removed.
+
+        `vacuum` leaves no trace of them in the file.
+        """
         from taplogs.sources.sqlite_removal import remove
 
         with self.database.transaction() as connection:
             removed = remove(connection, Clause("moment < ?", (self._moments.number(timestamp),)))
             _set_states(connection, states)
-        if removed:
-            self.database.truncate_log()
         return removed
 
     def vacuum(self) -> None:
-        """Give the space of removed entries back to the file system."""
+        """Make the file anew, without a trace of removed entries, and give their space back to the file system.
+
+        Raises StoreInUse where another process reads the store; some trace is left then.
+        """
         self.database.vacuum()
 
     def faults(self) -> Iterator[str]:
@@ -203,7 +214,8 @@ class SqliteStore:
     def _outermost(self, which: str) -> str | None:
         with self.database.connection() as connection:
             (moment,) = connection.execute(f"SELECT {which}(moment) FROM entries").fetchone()  # noqa: S608 - min or max
-        return None if moment is None else self._moments.text(moment)
+            with stored("the time of an entry"):
+                return None if moment is None else self._moments.text(moment)
 
     def _prepare(self) -> None:
         with self.database.connection() as connection:
@@ -217,6 +229,8 @@ class SqliteStore:
 
             migrate(self.database)
             return
+        with suppress(OSError):  # of somebody else's file, or a file system without modes
+            self.database.path.chmod(0o600)  # one that was there and empty, for others to read perhaps
         self.database.enter_wal_mode()
         with self.database.transaction() as connection:
             if not found_version(connection, self.database.path):  # otherwise another process was faster
@@ -225,9 +239,12 @@ class SqliteStore:
 
 def _unfit(path: Path, version: int) -> ConfigurationError:
     if version:
+        from shlex import quote
+
         return ConfigurationError(
             f"the store {path} was made by an earlier taplogs: schema {version}, not {SCHEMA_VERSION}",
-            f"'taplogs serve --store {path}' brings it up to date, and so does whatever else adds entries to it",
+            f"'taplogs archive vacuum --source {quote(f'sqlite:{path}')}' brings it up to date, and so does what "
+            "adds entries to it: 'taplogs sync', 'taplogs serve --store'",
         )
     return ConfigurationError(f"{path} is empty: no store of taplogs", "name a file that entries were stored in")
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 
+from taplogs.sources.sqlite_damage import stored
+
 ALL_TIME = 0
 """The month that stands for all of them."""
 
@@ -27,6 +29,7 @@ _DAY = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _MOST_HELD = 100_000
+_MOST = 2**62
 _SIZES = {"B": 2**8, "H": 2**16, "I": 2**32, "Q": 2**64}
 
 
@@ -77,12 +80,15 @@ def _change(connection: sqlite3.Connection, key: tuple[int, ...], histogram: Map
     ).fetchone()
     number = sum(histogram.values())
     merged = {latency: change for latency, change in histogram.items() if latency is not None}
-    if row:
-        number += row[0]
-        for latency, count in pairs_of(row[1]):
-            merged[latency] = merged.get(latency, 0) + count
-    if number:
+    with stored("a roll-up"):
+        if row:
+            number += row[0]
+            for latency, count in pairs_of(row[1]):
+                merged[latency] = merged.get(latency, 0) + count
+        if not 0 <= number < _MOST:
+            raise ValueError(f"it counts {number:,} entries")
         content = histogram_of({latency: count for latency, count in merged.items() if count})
+    if number:
         connection.execute("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*key, number, content))
     else:
         connection.execute(f"DELETE FROM counts WHERE ({_COLUMNS}) = (?, ?, ?, ?, ?, ?)", key)  # noqa: S608 - our own columns
@@ -102,13 +108,13 @@ def pairs_of(histogram: bytes) -> Iterator[tuple[int, int]]:
     """Return each latency with how often it occurs; raises sqlite3.DatabaseError where the content is damaged."""
     if not histogram:
         return iter(())
-    try:
-        steps, counts = (array(code) for code in histogram[:2].decode("ascii"))
-        middle = 2 + (len(histogram) - 2) // (steps.itemsize + counts.itemsize) * steps.itemsize
-        steps.frombytes(histogram[2:middle])
-        counts.frombytes(histogram[middle:])
-    except ValueError as error:
-        raise sqlite3.DatabaseError(f"a roll-up is damaged: {error}") from error
+    with stored("a roll-up"):
+        steps, counts = (array(code) for code in histogram[:2].decode("ascii") if code in _SIZES)
+        number = (len(histogram) - 2) // (steps.itemsize + counts.itemsize)
+        steps.frombytes(histogram[2 : 2 + number * steps.itemsize])
+        counts.frombytes(histogram[2 + number * steps.itemsize :])
+        if len(steps) != len(counts):
+            raise ValueError("it has not as many counts as latencies")
     if sys.byteorder == "big":
         steps.byteswap()
         counts.byteswap()

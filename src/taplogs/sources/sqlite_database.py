@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -11,15 +12,22 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from taplogs.errors import ConfigurationError, TaplogsError
+from taplogs.sources.sqlite_damage import DamagedStore, damage_in, error_name
 
-_BUSY_SECONDS = 30.0
+BUSY_SECONDS = 30.0
 """How long a writer waits for another process or thread to finish writing."""
 
 _UNWRITABLE = ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+_WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+"""For files that somebody else made (sqlite.org/security.html)."""
 
 
 class StoreLocked(TaplogsError):
     """Another process has been writing for longer than anybody waits."""
+
+
+class StoreInUse(TaplogsError):
+    """Another process has been reading or writing for so long that the log beside the file could not be emptied."""
 
 
 class SqliteDatabase:
@@ -80,15 +88,16 @@ class SqliteDatabase:
             _enter_wal_mode(connection)
 
     def vacuum(self) -> None:
-        """Give the space of what was removed back to the file system."""
+        """Make the file anew of what it holds: nothing removed is left in it, nor in the log beside it.
+
+        Pages from which something was removed may hold copies of it between their cells, `secure_delete` or not.
+        Raises StoreInUse where the log could not be emptied.
+        """
         with self.connection() as connection:
             connection.execute("VACUUM")
-        self.truncate_log()
-
-    def truncate_log(self) -> None:
-        """Bring all that was written into the file itself, so that the log beside it holds nothing removed any more."""
-        with self.connection() as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreInUse(f"another process is using the store {self.path}", "try again when it has ended")
 
     def close(self) -> None:
         """Close what is idle now, and what is still lent out when it comes back."""
@@ -114,6 +123,9 @@ class SqliteDatabase:
         connection.close()
 
     def _connect(self) -> sqlite3.Connection:
+        with suppress(OSError):  # SQLite says itself what is wrong, but would wait for a pipe and read a device
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise ConfigurationError(f"{self.path} is not a file", "name another file for the store")
         if self.read_only:
             return self._connect_for_reading()
         # A new file is for nobody else to read; SQLite says itself what is wrong with another. One that is there is not
@@ -129,7 +141,7 @@ class SqliteDatabase:
         try:
             return self._opened("mode=rw", *pragmas)  # of a file that may not be written, SQLite makes mode=ro itself
         except sqlite3.OperationalError as error:
-            if not self.path.exists() or self._has_log() or not _name(error).startswith(_UNWRITABLE):
+            if not self.path.exists() or self._has_log() or not error_name(error).startswith(_UNWRITABLE):
                 raise
         return self._opened("immutable=1", *pragmas)  # the log and its index could not even be made
 
@@ -137,10 +149,10 @@ class SqliteDatabase:
         """Return a connection to the file as a URI (sqlite.org/uri.html), after these statements."""
         address = f"{self.path.absolute().as_uri()}?{parameter}"
         connection = sqlite3.connect(
-            address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            for statement in statements:
+            for statement in (*_WARY, *statements):
                 connection.execute(statement).fetchall()
         except BaseException:
             connection.close()
@@ -152,16 +164,18 @@ class SqliteDatabase:
         return log.exists() and log.stat().st_size > 0
 
     def _fault(self, error: sqlite3.Error) -> TaplogsError:
-        if _name(error) == "SQLITE_NOTADB":
+        if error_name(error) == "SQLITE_NOTADB":
             return ConfigurationError(f"{self.path} is not a SQLite database", "name another file for the store")
         if _is_busy(error):
             return StoreLocked(f"the store {self.path} is locked", "another process is writing to it; try again")
+        if damage := damage_in(error):
+            return DamagedStore(self.path, damage)
         return TaplogsError(f"the store {self.path} failed: {error}")
 
 
 def _enter_wal_mode(connection: sqlite3.Connection) -> None:
     # The first switch of a new file needs the file alone, and SQLite does not wait for that as it does for a write.
-    deadline = time.monotonic() + _BUSY_SECONDS
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -174,8 +188,4 @@ def _enter_wal_mode(connection: sqlite3.Connection) -> None:
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return _name(error).startswith("SQLITE_BUSY")
-
-
-def _name(error: sqlite3.Error) -> str:
-    return getattr(error, "sqlite_errorname", "")  # faults that the module itself finds have none
+    return error_name(error).startswith("SQLITE_BUSY")

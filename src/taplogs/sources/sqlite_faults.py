@@ -1,47 +1,102 @@
-"""Whether a store is what it says it is: the file, the payloads that entries refer to, the roll-ups."""
+"""Whether a store is what it says it is: the file, each value, the payloads that entries refer to, the roll-ups."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from taplogs.sources.sqlite_counts import ALL_TIME, QUARTER, month_of, pairs_of, start_of
-from taplogs.sources.sqlite_payloads import decoded
+from taplogs.sources.sqlite_damage import MISREAD
+from taplogs.sources.sqlite_ids import TEXTS, UUIDS
+from taplogs.sources.sqlite_moments import Moments
+from taplogs.sources.sqlite_payloads import Pair, decoded, payload_of
+from taplogs.sources.sqlite_rows import SUMMARY_FIELDS, EntryReader, columns_for
+from taplogs.sources.sqlite_values import VALUES, Values
+from taplogs.sources.sqlite_words import Dictionary
 
 _ROWS = 5000
-_MOST_TOLD = 20
+_MOST_TOLD = 10
 
 _REFERRED, _FOUND = 1, 2
 
 _Histogram = Counter[tuple[Any, ...]]
 
+_IN_PLAIN_WORDS = (
+    (re.compile(r"page (\d+) is never used", re.I), "page {0} of the file belongs to nothing"),
+    (re.compile(r"NULL value in (\S+)", re.I), "a value is missing in {0}"),
+    (re.compile(r"index (\S+)", re.I), "the index {0} does not agree with its table"),
+    (re.compile(r"page (\d+)", re.I), "page {0} of the file is damaged"),
+)
+"""What SQLite finds by PRAGMA integrity_check, by the words that tell it, and how people are told."""
+
 
 def faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Yield what is wrong, each in a sentence, in memory that does not go with the number of entries but slightly."""
-    told = 0
+    for what, check in _CHECKS.items():
+        found = _to_its_end(what, check(connection))
+        yield from islice(found, _MOST_TOLD)
+        if next(found, None) is not None:
+            yield f"and there is more of this kind: {what} were not checked any further"
+
+
+def _to_its_end(what: str, found: Iterator[str]) -> Iterator[str]:
+    """Yield what a check finds, and that it came to no end where it did not: each depends on what others look at."""
     try:
-        for fault in _all_faults(connection):
-            told += 1
-            if told > _MOST_TOLD:
-                yield "there is more of this kind"
-                return
-            yield fault
+        yield from found
+    except (sqlite3.DatabaseError, *MISREAD) as error:
+        yield f"{what} cannot be checked to the end ({error})"
+
+
+def _file_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST_TOLD + 1})"):
+        for line in message.splitlines():
+            if line != "ok" and not line.startswith("***"):  # "*** in database main ***" heads the others
+                yield _in_plain_words(line)
+
+
+def _in_plain_words(line: str) -> str:
+    for pattern, words in _IN_PLAIN_WORDS:
+        if match := pattern.search(line):
+            return f"{words.format(*match.groups())} ({line})"
+    return f"the file is damaged ({line})"
+
+
+def _value_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Look at each value by itself: whether it is of its type, and within its bounds."""
+    for table, values in VALUES.items():
+        yield from _to_its_end(f"the table {table}", _wrong_values(connection, table, values))
+
+
+def _wrong_values(connection: sqlite3.Connection, table: str, values: Values) -> Iterator[str]:
+    counts = ", ".join(f"count(*) FILTER (WHERE NOT ({condition}))" for condition in values.values())
+    for name, number in zip(values, connection.execute(f"SELECT {counts} FROM {table}").fetchone(), strict=True):  # noqa: S608 - our own words
+        if number:
+            yield f"{name} is wrong in {number:,} {'row' if number == 1 else 'rows'} of the table {table}"
+
+
+def _entry_faults(connection: sqlite3.Connection) -> Iterator[str]:
+    """Make the entries of the rows, all but their payloads."""
+    reader = EntryReader(connection, Dictionary(), Moments(), SUMMARY_FIELDS)
+    statement = f"SELECT {columns_for(SUMMARY_FIELDS)} FROM entries"  # noqa: S608 - our own columns
+    with closing(connection.execute(statement)) as rows:
+        while batch := rows.fetchmany(_ROWS):
+            if _unreadable(reader, batch):
+                found = [(row[1], fault) for row in batch if (fault := _unreadable(reader, [row]))]
+                yield from (f"of the entry with the id {entry_id!r}: {fault}" for entry_id, fault in found)
+
+
+def _unreadable(reader: EntryReader, rows: list[tuple[Any, ...]]) -> str | None:
+    try:
+        reader.entries(rows)
     except sqlite3.DatabaseError as error:
-        yield f"the store cannot be read to its end: {error}"
-
-
-def _all_faults(connection: sqlite3.Connection) -> Iterator[str]:
-    for (message,) in connection.execute(f"PRAGMA integrity_check({_MOST_TOLD})").fetchall():
-        if message != "ok":
-            yield f"the file is damaged: {message}"
-    yield from _id_faults(connection)
-    yield from _unknown_codes(connection)
-    yield from _payload_faults(connection)
-    yield from _count_faults(connection)
-    yield from _quarter_faults(connection)
+        return str(error)
+    return None
 
 
 def _id_faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -52,9 +107,17 @@ def _id_faults(connection: sqlite3.Connection) -> Iterator[str]:
     entries, ids, unknown = connection.execute(statement).fetchone()
     if entries != ids or unknown:
         yield f"the table of ids has {ids:,} for {entries:,} entries, of which {unknown:,} are not found by it"
+    rows = connection.execute("SELECT id_kinds FROM traits").fetchall()
+    statement = (
+        f"SELECT coalesce(max(typeof(id) = 'blob'), 0) * {UUIDS} + coalesce(max(typeof(id) = 'text'), 0) * {TEXTS} "  # noqa: S608 - our own words
+        "FROM ids"
+    )
+    (kinds,) = connection.execute(statement).fetchone()
+    if len(rows) != 1 or rows[0][0] | kinds != rows[0][0]:
+        yield "which kinds of ids there are is said wrongly, or not at all: the order of entries goes by it"
 
 
-def _unknown_codes(connection: sqlite3.Connection) -> Iterator[str]:
+def _code_faults(connection: sqlite3.Connection) -> Iterator[str]:
     for column in ("method", "ip", "agent", "client", "company"):
         statement = f"SELECT count(*) FROM entries WHERE {column} != 0 AND {column} NOT IN (SELECT code FROM words)"  # noqa: S608 - our own columns
         (number,) = connection.execute(statement).fetchone()
@@ -68,46 +131,62 @@ def _unknown_codes(connection: sqlite3.Connection) -> Iterator[str]:
 
 def _payload_faults(connection: sqlite3.Connection) -> Iterator[str]:
     """Hold the numbers that entries refer to against what blocks and the tail hold; a byte is kept for each."""
-    (last,) = connection.execute(
-        "SELECT max(coalesce((SELECT max(payloads) FROM entries), 0), coalesce((SELECT max(number) FROM payload_tail), "
-        "0), coalesce((SELECT max(first + number) FROM payload_blocks), 0))"
-    ).fetchone()
-    seen = bytearray(last + 1)
+    firsts: list[int] = []
+    marks: list[bytearray] = []
+    for first, pairs, fault in _kept_payloads(connection):
+        if fault:
+            yield fault
+        if not firsts or first >= firsts[-1] + len(marks[-1]):
+            firsts.append(first)
+            marks.append(bytearray(_FOUND * (pair != (None, None)) for pair in pairs))
+    missing: list[int] = []
     with closing(connection.execute("SELECT payloads FROM entries WHERE payloads IS NOT NULL")) as rows:
         for (number,) in rows:
-            if seen[number]:
+            at = bisect_right(firsts, number) - 1
+            if at < 0 or number >= firsts[at] + len(marks[at]) or not marks[at][number - firsts[at]]:
+                missing.append(number)
+                continue
+            if marks[at][number - firsts[at]] & _REFERRED:
                 yield f"the payloads {number} belong to more than one entry"
-            seen[number] |= _REFERRED
-    for number in _kept_numbers(connection):
-        if isinstance(number, str):
-            yield number
-        else:
-            seen[number] |= _FOUND
-    missing, left = seen.count(_REFERRED), seen.count(_FOUND)
+            marks[at][number - firsts[at]] |= _REFERRED
     if missing:
-        yield f"the payloads of {missing:,} entries are missing, the first ones with the number {seen.index(_REFERRED)}"
+        yield f"the payloads of {len(missing):,} entries are missing, the first ones with the number {min(missing)}"
+    left = sum(block.count(_FOUND) for block in marks)
     if left:
         yield f"payloads of {left:,} entries are kept that are not in the store any more"
 
 
-def _kept_numbers(connection: sqlite3.Connection) -> Iterator[int | str]:
-    """Yield the numbers under which payloads are kept, and in between the faults of blocks in words."""
+def _kept_payloads(connection: sqlite3.Connection) -> Iterator[tuple[int, list[Pair], str | None]]:
+    """Yield the first number of each block, its pairs, and what is wrong with it; in the end each pair of the tail."""
+    end = 0
     with closing(connection.execute("SELECT first, number, content FROM payload_blocks ORDER BY first")) as rows:
-        end = 0
         for first, length, content in rows:
             try:
                 pairs = decoded(content)
             except sqlite3.DatabaseError as error:
-                yield f"the payloads from {first} on cannot be read: {error}"
+                yield first, [], f"the payloads from {first} on cannot be read: {error}"
                 continue
+            fault = None
             if len(pairs) != length or first < end:
-                yield f"the payloads from {first} on are not as many as they should be"
+                fault = f"the payloads from {first} on are not as many as they should be"
+            elif not all(map(_is_json, pairs)):
+                fault = f"of the payloads from {first} on, some are no JSON"
             end = first + len(pairs)
-            yield from (
-                number for number, pair in enumerate(pairs, first) if pair != (None, None) and number < first + length
-            )
-    tail = "SELECT number FROM payload_tail WHERE request IS NOT NULL OR response IS NOT NULL"
-    yield from (number for (number,) in connection.execute(tail).fetchall())
+            yield first, pairs, fault
+    tail = connection.execute("SELECT number, request, response FROM payload_tail ORDER BY number")
+    for number, request, response in tail:
+        pair = (request, response)
+        yield number, [pair], None if _is_json(pair) else f"the payloads {number} are no JSON"
+
+
+def _is_json(pair: Pair) -> bool:
+    try:
+        for payload in pair:
+            if payload is not None:
+                payload_of(payload)
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _count_faults(connection: sqlite3.Connection) -> Iterator[str]:
@@ -173,3 +252,15 @@ def _quarter_faults(connection: sqlite3.Connection) -> Iterator[str]:
         if number:
             yield f"the counts over time do not agree with the entries in {number:,} quarters of an hour"
             return
+
+
+_CHECKS: dict[str, Callable[[sqlite3.Connection], Iterator[str]]] = {
+    "the pages of the file": _file_faults,
+    "the values": _value_faults,
+    "the entries": _entry_faults,
+    "the ids": _id_faults,
+    "the codes": _code_faults,
+    "the payloads": _payload_faults,
+    "the roll-ups": _count_faults,
+    "the counts over time": _quarter_faults,
+}

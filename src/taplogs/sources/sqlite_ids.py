@@ -34,10 +34,12 @@ def stored_ids(texts: Iterable[str]) -> list[str | bytes]:
 
 
 def id_text(stored: str | bytes) -> str:
-    """Return the text of an id."""
+    """Return the text of an id; raises ValueError where it is damaged."""
     if isinstance(stored, str):
         return stored
     digits = stored.hex()
+    if len(digits) != 32:
+        raise ValueError(f"{stored!r} is no id")
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 from taplogs.core.entry import NULL, LogEntry
 from taplogs.errors import TaplogsError
 from taplogs.sources.protocol import UnstorableEntry
+from taplogs.sources.sqlite_damage import stored
 from taplogs.sources.sqlite_database import SqliteDatabase
 from taplogs.sources.sqlite_moments import Moments
 from taplogs.sources.sqlite_schema import create, found_version
@@ -27,7 +28,8 @@ def migrate(database: SqliteDatabase) -> None:
         # What is dropped is still in the store, and the vacuum below rewrites the file: no need to overwrite it here.
         connection.execute("PRAGMA secure_delete = OFF")
         try:
-            _rebuild(connection)
+            with stored("an entry"):
+                _rebuild(connection)
         except UnstorableEntry as error:
             raise TaplogsError(f"the store {database.path} cannot be brought up to date: it has {error}") from None
         finally:

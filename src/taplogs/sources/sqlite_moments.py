@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_MINUTES_OF_DAY = 1440
 _MILLISECONDS = 60_000
 _TO_THE_MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", re.ASCII)
 _BELOW = re.compile(r":[0-5][0-9]\.[0-9]{3}Z", re.ASCII)
@@ -33,7 +35,7 @@ class Moments:
         return [minutes[text[:16]] + below[text[16:]] for text in texts]
 
     def text(self, number: int) -> str:
-        """Return the canonical timestamp of a number."""
+        """Return the canonical timestamp of a number; raises TypeError, ValueError, OverflowError where it is none."""
         return self._minute_texts[number // _MILLISECONDS] + self._below_texts[number % _MILLISECONDS]
 
     def texts(self, numbers: Iterable[int]) -> list[str]:
@@ -62,15 +64,24 @@ class _NumbersWithin(dict[str, int]):
 
 
 class _MinuteTexts(dict[int, str]):
+    def __init__(self) -> None:
+        super().__init__()
+        self._days: dict[int, str] = {}
+
     def __missing__(self, minutes: int) -> str:
         if len(self) >= _MOST_REMEMBERED:
             self.clear()
-        text = self[minutes] = (_EPOCH + minutes * _MINUTE).isoformat()[:16]
+            self._days.clear()
+        day, minute = divmod(minutes, _MINUTES_OF_DAY)
+        date = self._days.get(day)
+        if date is None:
+            date = self._days[day] = (_EPOCH + day * _DAY).isoformat()[:11]
+        text = self[minutes] = f"{date}{minute // 60:02d}:{minute % 60:02d}"
         return text
 
 
 class _TextsWithin(dict[int, str]):
     def __missing__(self, number: int) -> str:
         seconds, milliseconds = divmod(number, 1000)
-        text = self[number] = f":{seconds:02}.{milliseconds:03}Z"
+        text = self[number] = f":{seconds:02d}.{milliseconds:03d}Z"
         return text

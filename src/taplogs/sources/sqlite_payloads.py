@@ -11,8 +11,10 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Raw
+from msgspec.json import Decoder
 
 from taplogs.core.entry import NULL
+from taplogs.sources.sqlite_damage import MISREAD
 
 Pair = tuple[bytes | None, bytes | None]
 """The payloads of a request and its response."""
@@ -23,6 +25,8 @@ _LEVEL = 3
 """Level 9 saves 4 % of the space of payloads, and takes four times as long."""
 
 _MOST_BLOCKS_REMEMBERED = 8
+
+_as_json = Decoder(Raw).decode
 
 
 class PayloadReader:
@@ -40,7 +44,7 @@ class PayloadReader:
         if not first <= number < first + len(pairs):
             self._block = first, pairs = self._find(number)
         request, response = pairs[number - first]
-        return NULL if request is None else Raw(request), NULL if response is None else Raw(response)
+        return NULL if request is None else payload_of(request), NULL if response is None else payload_of(response)
 
     def _find(self, number: int) -> tuple[int, Sequence[Pair]]:
         """Return the block that `number` lies in, with its first number; a pair of the tail as one of its own."""
@@ -63,8 +67,7 @@ class PayloadReader:
 
     def _in_tail(self) -> Mapping[int, Pair]:
         if self._tail is None:
-            rows = self._connection.execute("SELECT number, request, response FROM payload_tail")
-            self._tail = {number: (request, response) for number, request, response in rows}
+            self._tail = _tail(self._connection)
         return self._tail
 
 
@@ -73,12 +76,15 @@ class PayloadWriter:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        row = connection.execute(
-            "SELECT max((SELECT coalesce(max(number), 0) FROM payload_tail), coalesce((SELECT first + number - 1 "
-            "FROM payload_blocks ORDER BY first DESC LIMIT 1), 0)), count(*), "
-            "coalesce(sum(coalesce(length(request), 0) + coalesce(length(response), 0)), 0) FROM payload_tail"
+        (self._next,) = connection.execute(
+            "SELECT 1 + max((SELECT coalesce(max(number), 0) FROM payload_tail), coalesce((SELECT first + number - 1 "
+            "FROM payload_blocks ORDER BY first DESC LIMIT 1), 0))"
         ).fetchone()
-        self._next, self._held, self._held_bytes = row[0] + 1, row[1], row[2]
+        tail = _tail(connection)
+        self._held = len(tail)
+        self._held_bytes = sum(len(payload or b"") for pair in tail.values() for payload in pair)
+        if type(self._next) is not int or [*tail] != [*range(self._next - self._held, self._next)]:
+            raise sqlite3.DatabaseError("payloads are not numbered one after the other")
 
     def numbers(self, requests: Sequence[bytes], responses: Sequence[bytes]) -> list[int | None]:
         """Keep pairs of payloads as JSON; return the number of each, None where both are null."""
@@ -102,7 +108,7 @@ class PayloadWriter:
             self._append(pairs, sizes)
             return
         first = self._next - self._held
-        held = self._connection.execute("SELECT request, response FROM payload_tail ORDER BY number").fetchall()
+        held = [*_tail(self._connection).values()]
         self._connection.execute("DELETE FROM payload_tail")
         sizes = [len(request or b"") + len(response or b"") for request, response in held] + sizes
         pairs = held + pairs
@@ -122,6 +128,25 @@ class PayloadWriter:
         self._next += len(pairs)
         self._held += len(pairs)
         self._held_bytes += sum(sizes)
+
+
+def _tail(connection: sqlite3.Connection) -> dict[int, Pair]:
+    """Return the pairs of the tail by their numbers, which ascend; raises sqlite3.DatabaseError for damage."""
+    rows = connection.execute("SELECT number, request, response FROM payload_tail ORDER BY number").fetchall()
+    if not {type(payload) for _, *pair in rows for payload in pair} <= {bytes, type(None)}:
+        raise sqlite3.DatabaseError("a payload is no JSON")
+    return {number: (request, response) for number, request, response in rows}
+
+
+def payload_of(text: bytes) -> Raw:
+    """Return a payload as it was kept; raises ValueError where it is no JSON."""
+    try:
+        payload = _as_json(text)
+    except RecursionError:  # JSON it is, down to a depth at which nobody looks any further
+        payload = Raw(text)
+    if not text.isascii():
+        text.decode("utf-8")
+    return payload
 
 
 def store_block(connection: sqlite3.Connection, first: int, pairs: Sequence[Pair]) -> None:
@@ -147,8 +172,8 @@ def decoded(content: bytes) -> list[Pair]:
     try:
         whole = zstandard.ZstdDecompressor().decompress(content)
         return list(_pairs(whole))
-    except (zstandard.ZstdError, struct.error, MemoryError) as error:
-        raise sqlite3.DatabaseError(f"a block of payloads is damaged: {error}") from error
+    except (zstandard.ZstdError, struct.error, MemoryError, *MISREAD) as error:
+        raise sqlite3.DatabaseError(f"a block of payloads cannot be read ({error})") from error
 
 
 def _pairs(whole: bytes) -> Iterator[Pair]:

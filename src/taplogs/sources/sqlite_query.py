@@ -18,8 +18,10 @@ from taplogs.core.filters import (
 )
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.timespan import Window
+from taplogs.sources.sqlite_damage import stored
 from taplogs.sources.sqlite_ids import TEXT_OF_ID, TEXTS, UUIDS, kinds_of, stored_id
 from taplogs.sources.sqlite_moments import Moments
+from taplogs.sources.sqlite_schema import kinds_of_ids
 from taplogs.sources.sqlite_words import NOTHING, WordKind, all_places, all_words
 
 Position = tuple[str, str]
@@ -98,7 +100,7 @@ def selection(
 
     Raises ValueError where `after` has no canonical timestamp.
     """
-    (kinds,) = connection.execute("SELECT id_kinds FROM traits").fetchone()
+    kinds = kinds_of_ids(connection)
     position = None if after is None else (moments.number(after[0]), stored_id(after[1]))
     if position:
         kinds |= kinds_of([position[1]])
@@ -232,19 +234,20 @@ def narrowed(connection: sqlite3.Connection, chosen: Selection) -> Selection:
     if chosen.filters.text == "1":
         return chosen
     where, parameters = chosen.filters.text, chosen.filters.parameters
-    there_are, may_match = connection.execute(
-        f"SELECT sum(number), sum(number) FILTER (WHERE {where}) FROM counts WHERE month = 0",  # noqa: S608 - our own words, with parameters
-        parameters,
-    ).fetchone()
-    if there_are is None or (may_match or 0) * _FEW > there_are:
-        return chosen
-    from taplogs.sources.sqlite_counts import start_of
+    with stored("a roll-up"):
+        there_are, may_match = connection.execute(
+            f"SELECT sum(number), sum(number) FILTER (WHERE {where}) FROM counts WHERE month = 0",  # noqa: S608 - our own words, with parameters
+            parameters,
+        ).fetchone()
+        if there_are is None or (may_match or 0) * _FEW > there_are:
+            return chosen
+        from taplogs.sources.sqlite_counts import start_of
 
-    first, last = connection.execute(
-        f"SELECT min(month), max(month) FROM counts WHERE month > 0 AND {where}",  # noqa: S608 - the same
-        parameters,
-    ).fetchone()
-    span = (0, 0) if first is None else (start_of(first), start_of(last + 1))
+        first, last = connection.execute(
+            f"SELECT min(month), max(month) FROM counts WHERE month > 0 AND {where}",  # noqa: S608 - the same
+            parameters,
+        ).fetchone()
+        span = (0, 0) if first is None else (start_of(first), start_of(last + 1))
     return replace(chosen, others=chosen.others & span_clause(span))
 
 

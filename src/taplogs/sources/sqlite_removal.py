@@ -8,9 +8,11 @@ from contextlib import closing
 
 from taplogs.core.query import Order
 from taplogs.sources.sqlite_counts import ALL_TIME, Tally
+from taplogs.sources.sqlite_damage import stored
 from taplogs.sources.sqlite_ids import TEXT_OF_ID, TEXTS, UUIDS
 from taplogs.sources.sqlite_payloads import decoded, store_block
 from taplogs.sources.sqlite_query import Clause, ordering
+from taplogs.sources.sqlite_schema import kinds_of_ids
 from taplogs.sources.sqlite_words import WordKind
 
 _CHUNK = 10_000
@@ -18,17 +20,16 @@ _CHUNK = 10_000
 
 def all_but(connection: sqlite3.Connection, newest: int) -> Clause | None:
     """Return the condition for all entries but so many of the newest; None where there are no others."""
-    (kinds,) = connection.execute("SELECT id_kinds FROM traits").fetchone()
-    mixed_ids = kinds == UUIDS | TEXTS
+    mixed_ids = kinds_of_ids(connection) == UUIDS | TEXTS
     terms = ordering(Order.NEWEST_FIRST, mixed_ids=mixed_ids)
     statement = f"SELECT moment, id, {TEXT_OF_ID} FROM entries ORDER BY {terms} LIMIT 1 OFFSET ?"  # noqa: S608 - our own words
     last = connection.execute(statement, (newest,)).fetchone()
     if last is None:
         return None
-    moment, stored, text = last
+    moment, entry_id, text = last
     if mixed_ids:
         return Clause(f"moment <= ? AND (moment < ? OR {TEXT_OF_ID} <= ?)", (moment, moment, text))
-    return Clause("(moment, id) <= (?, ?)", (moment, stored))
+    return Clause("(moment, id) <= (?, ?)", (moment, entry_id))
 
 
 def remove(connection: sqlite3.Connection, condition: Clause) -> int:
@@ -37,12 +38,12 @@ def remove(connection: sqlite3.Connection, condition: Clause) -> int:
     statement = (
         f"SELECT moment, latency, payloads, place, method, status, client, company FROM entries WHERE {condition.text}"  # noqa: S608 - our own words, with parameters
     )
-    with closing(connection.execute(statement, condition.parameters)) as rows:
+    with stored("an entry"), closing(connection.execute(statement, condition.parameters)) as rows:
         while chunk := rows.fetchmany(_CHUNK):
             moments, latencies, payloads, *group = zip(*chunk, strict=True)
             tally.count(moments, zip(*group, strict=True), latencies)
             _blank(connection, sorted(number for number in payloads if number is not None))
-    tally.flush()
+        tally.flush()
     connection.execute(
         f"DELETE FROM ids WHERE id IN (SELECT id FROM entries WHERE {condition.text})",  # noqa: S608 - the same
         condition.parameters,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import repeat
 from operator import add
 from typing import Any
 
 from taplogs.core.entry import NULL, LogEntry
+from taplogs.sources.sqlite_damage import stored
 from taplogs.sources.sqlite_ids import id_text
 from taplogs.sources.sqlite_moments import Moments
 from taplogs.sources.sqlite_words import NOTHING, Dictionary
+
+_MOST_STATUS = 999
 
 COLUMNS = {
     "moment": "0",
@@ -80,7 +83,8 @@ class EntryReader:
             return []
         columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
         coded = [columns[name] for name in ("method", "ip", "agent", "client", "company")]
-        try:
+        with stored("an entry"):
+            _check(columns)
             words = self._dictionary.words(self._connection, (code for codes in coded for code in {*codes}))
             methods, ips, agents, clients, companies = ([words[code] for code in codes] for codes in coded)
             requests, responses = self._pairs(columns["payloads"])
@@ -103,8 +107,6 @@ class EntryReader:
                 updated,
             )
             return list(made)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise sqlite3.DatabaseError(f"an entry is damaged: {error}") from error
 
     def _urls(self, columns: dict[str, tuple[Any, ...]]) -> Iterable[str]:
         if "request_url" not in self._fields:
@@ -137,9 +139,25 @@ class EntryReader:
         if {*map(type, values)} == {int}:
             moments = list(map(add, bases, values))
             return self._moments.texts(moments), moments
+        if not {*map(type, values)} <= {int, str, type(None)}:
+            raise TypeError("a time is neither a number nor a text")
         pairs = list(zip(bases, values, strict=True))
         text = self._moments.text
         return (
             [text(base + value) if isinstance(value, int) else value for base, value in pairs],
             [base + value if isinstance(value, int) else base for base, value in pairs],
         )
+
+
+def _check(columns: dict[str, tuple[Any, ...]]) -> None:
+    """Raise ValueError for what no entry has; anything else is found when it is looked up."""
+    if not set(map(type, columns["url"])) == {str}:
+        raise ValueError("a URL is no text")
+    check_counted({*columns["status"]}, {*columns["latency"]})
+
+
+def check_counted(statuses: Set[Any], latencies: Set[Any]) -> None:
+    """Raise ValueError where one of these is no status of an entry, or no latency; TypeError where it is no number."""
+    numbers = statuses | latencies - {None}
+    if not {*map(type, numbers)} <= {int} or min(numbers, default=0) < 0 or max(statuses, default=0) > _MOST_STATUS:
+        raise ValueError("a status or a latency is none")

@@ -6,14 +6,14 @@ import sqlite3
 from pathlib import Path
 
 from taplogs.errors import ConfigurationError
+from taplogs.sources.sqlite_damage import DamagedStore
 
 SCHEMA_VERSION = 2
 
 APPLICATION_ID = int.from_bytes(b"tapl")
 """What marks a SQLite file as ours, in its header (PRAGMA application_id)."""
 
-MIXED_IDS = 3
-"""The kinds of ids where there are both: the bits of UUIDs (1) and of other texts (2)."""
+_HARMLESS = ("CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX ")
 
 # entries          one row each, clustered in the total order. A moment is in milliseconds since 1970; created_at counts
 #                  from it, updated_at from created_at (a text where it is no moment). An id that is a UUID is a blob.
@@ -75,12 +75,15 @@ INSERT INTO traits VALUES (0)
 
 
 def found_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of the store in a file, 0 where it is new; raises ConfigurationError for anything else."""
+    """Return the version of the store in a file, 0 where it is new.
+
+    Raises ConfigurationError for anything else, DamagedStore for a store whose tables are not as taplogs makes them.
+    """
     # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    statements = [_normal(sql) for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        if tables or version:
+        if statements or version:
             raise ConfigurationError(f"{path} is a database of something else", "name another file for the store")
         return 0
     if version > SCHEMA_VERSION:
@@ -88,7 +91,37 @@ def found_version(connection: sqlite3.Connection, path: Path) -> int:
             f"the store {path} was made by a newer taplogs: schema {version}, not {SCHEMA_VERSION}",
             "upgrade taplogs, or name another file",
         )
+    if fault := _schema_fault(statements, version):
+        raise DamagedStore(path, fault)
     return version
+
+
+def _schema_fault(statements: list[str], version: int) -> str | None:
+    """Return what is wrong with the statements that made a store; None where nothing is.
+
+    A view or a trigger in the place of a table could do anything at all, and without end.
+    """
+    for statement in statements:
+        if not statement.startswith(_HARMLESS):
+            return f"it was given what no store of taplogs has: {statement[:60]}…"
+    if version == SCHEMA_VERSION:
+        for wanted in map(_normal, _SCHEMA.split(";")):
+            if wanted.startswith("CREATE") and wanted not in statements:
+                _, kind, name, *_ = wanted.split(" ", 3)
+                return f"its {kind.lower()} {name!r} is missing, or another one is in its place"
+    return None
+
+
+def _normal(statement: str) -> str:
+    return " ".join(statement.split())
+
+
+def kinds_of_ids(connection: sqlite3.Connection) -> int:
+    """Return which kinds of ids a store may have, as bits."""
+    row = connection.execute("SELECT id_kinds FROM traits").fetchone()
+    if row is None or type(row[0]) is not int:
+        raise sqlite3.DatabaseError("which kinds of ids it has is not said any more")
+    return row[0]
 
 
 def create(connection: sqlite3.Connection) -> None:

@@ -16,6 +16,7 @@ from taplogs.core.timeline import Timeline
 from taplogs.sources.sqlite_counts import ALL_TIME, QUARTER, month_of, pairs_of, start_of
 from taplogs.sources.sqlite_moments import Moments
 from taplogs.sources.sqlite_query import Clause, Selection, Span, span_clause
+from taplogs.sources.sqlite_rows import check_counted
 from taplogs.sources.sqlite_words import Dictionary, KnownPlace
 
 _ROWS = 5000
@@ -132,6 +133,7 @@ class Counting:
         width = len(columns)
         keys: list[dict[Any, Key]] = [{} for _ in columns]
         rows = list(counts)
+        check_counted({row[-3] for row in rows}, {row[-2] for row in rows})
         start = 0
         for column, key_of in zip(columns, keys, strict=True):
             values = {row[start : start + column.width] for row in rows}

@@ -74,10 +74,12 @@ class UrlJoiner:
         self._frame = "%s".join(piece.replace("%", "%%") for piece in pieces)
 
     def join(self, rest: str) -> str:
-        """Return the URL that was split into this place and `rest`."""
+        """Return the URL that was split into this place and `rest`; raises ValueError, TypeError for another's."""
         if self._is_whole:
             return rest
         if self._fixed is not None:
+            if rest and rest[0] != "?":
+                raise ValueError(f"{rest!r} belongs to another place than {self._fixed!r}")
             return self._fixed + rest
         values, mark, query = rest.partition("?")
         return self._frame % tuple(values.split("/")) + mark + query

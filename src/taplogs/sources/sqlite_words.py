@@ -52,7 +52,7 @@ class Dictionary:
             self._words = {}  # another one, for a thread may still look into the last
         known = self._words
         known[NOTHING] = None
-        _complete(connection, known, codes, "SELECT code, word FROM words", _first)
+        _complete(connection, known, codes, "SELECT code, word FROM words", _word)
         return known
 
     def places(self, connection: sqlite3.Connection, codes: Iterable[int]) -> Mapping[int, KnownPlace]:
@@ -60,19 +60,20 @@ class Dictionary:
         if len(self._places) > _MOST_REMEMBERED:
             self._places = {}
         known = self._places
-        _complete(connection, known, codes, "SELECT code, origin, endpoint FROM places", _place)
+        _complete(connection, known, codes, "SELECT code, origin, endpoint FROM places", _known_place)
         return known
 
 
 def all_words(connection: sqlite3.Connection, kind: WordKind) -> list[tuple[int, str]]:
     """Return all words of a kind with their codes."""
-    return connection.execute("SELECT code, word FROM words WHERE kind = ?", (kind,)).fetchall()
+    rows = connection.execute("SELECT code, word FROM words WHERE kind = ?", (kind,))
+    return [(code, _word(word)) for code, word in rows]
 
 
 def all_places(connection: sqlite3.Connection) -> list[tuple[int, Place]]:
     """Return all places with their codes."""
     rows = connection.execute("SELECT code, origin, endpoint FROM places")
-    return [(code, Place(origin, endpoint)) for code, origin, endpoint in rows]
+    return [(code, _place(*names)) for code, *names in rows]
 
 
 class Coder:
@@ -119,19 +120,25 @@ def _complete(
     known: dict[int, Meaning],
     codes: Iterable[int],
     statement: str,
-    meaning: Callable[[tuple[Any, ...]], Meaning],
+    meaning: Callable[..., Meaning],
 ) -> None:
     missing = list({*codes} - known.keys())
     for start in range(0, len(missing), _AT_ONCE):
         some = missing[start : start + _AT_ONCE]
         marks = ", ".join("?" * len(some))
         for code, *rest in connection.execute(f"{statement} WHERE code IN ({marks})", some):
-            known[code] = meaning(tuple(rest))
+            known[code] = meaning(*rest)
 
 
-def _first(row: tuple[Any, ...]) -> Any:
-    return row[0]
+def _word(word: object) -> str:
+    if not isinstance(word, str):
+        raise sqlite3.DatabaseError(f"a word is none: {word!r}")
+    return word
 
 
-def _place(row: tuple[Any, ...]) -> KnownPlace:
-    return KnownPlace(Place(*row))
+def _place(origin: object, endpoint: object) -> Place:
+    return Place(_word(origin), _word(endpoint))
+
+
+def _known_place(origin: object, endpoint: object) -> KnownPlace:
+    return KnownPlace(_place(origin, endpoint))

@@ -14,6 +14,7 @@ from taplogs.sources.sqlite_counts import Tally
 from taplogs.sources.sqlite_ids import TEXTS, UUIDS, kinds_of, stored_ids
 from taplogs.sources.sqlite_moments import Moments
 from taplogs.sources.sqlite_payloads import PayloadWriter
+from taplogs.sources.sqlite_schema import kinds_of_ids
 from taplogs.sources.sqlite_urls import UrlSplitter
 from taplogs.sources.sqlite_words import Coder, WordKind
 
@@ -35,7 +36,7 @@ class EntryWriter:
         self._splitter = UrlSplitter()
         self._payloads = PayloadWriter(connection)
         self._tally = Tally(connection)
-        (self._id_kinds,) = connection.execute("SELECT id_kinds FROM traits").fetchone()
+        self._id_kinds = kinds_of_ids(connection)
 
     def add(self, entries: Iterable[LogEntry], late_before: str = "") -> Kept:
         """Store those entries whose id is not here yet; those earlier than `late_before` count as late.
