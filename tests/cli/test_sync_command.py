@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import stat
@@ -189,6 +190,19 @@ def test_the_demo_has_an_archive_of_its_own_and_needs_no_key(taplogs: Command) -
     assert [path.name for path in path_of(taplogs).parent.glob("*.sqlite")] == ["demo.sqlite"]
 
 
+def test_source_archive_of_the_demo_is_the_demos_archive(taplogs: Command) -> None:
+    assert taplogs.here("sync", "--demo").code == 0
+    until = ("--until", format_timestamp(datetime.now(UTC) - timedelta(minutes=5)))
+    for words in (["list", "-n", "7", "-o", "jsonl"], ["stats", "--by", "status", "-o", "json"]):
+        run = taplogs.here(*words, "--source", "archive", "--demo", *until)
+        assert (run.code, run.out) == (0, taplogs.here(*words, "--demo", *until).out)
+
+
+def test_source_archive_of_the_demo_is_known_to_all_commands_of_the_archive(taplogs: Command) -> None:
+    words = ("archive", "path", "--source", "archive", "--demo")
+    assert taplogs.here(*words).out == f"{taplogs.folder}/archive/demo.sqlite\n"
+
+
 def test_another_store_can_be_named(taplogs: Command, logs: Backend) -> None:
     path = taplogs.folder / "own.sqlite"
     run = taplogs.at(logs).here("sync", "--to", f"sqlite:{path}")
@@ -204,6 +218,62 @@ def test_a_store_of_another_backend_is_refused(taplogs: Command, logs: Backend, 
     assert run.code == 2
     assert run.err.startswith(f"error: the store holds entries of {logs.logs_url} (profile production)\n")
     assert kept(taplogs.folder / "own.sqlite") == held_by(logs)
+
+
+def test_entries_of_a_file_that_are_still_to_come_are_stored_too(taplogs: Command, tmp_path: Path) -> None:
+    entries = [log_entry(1), log_entry(2, timestamp="2999-01-01T00:00:00.000Z")]
+    (tmp_path / "logs.jsonl").write_bytes(b"".join(encode_entry(entry) + b"\n" for entry in entries))
+    run = taplogs.here("sync", "--source", f"{tmp_path}/logs.jsonl", "--to", f"sqlite:{tmp_path}/to.sqlite")
+    assert run.code == 0
+    assert len(kept(tmp_path / "to.sqlite")) == 2
+    assert run.err.splitlines()[-1] == "without a gap from the beginning until 2999-01-01 00:00:00+00:00"
+
+
+def test_of_a_file_nothing_is_covered_beyond_its_last_entry(taplogs: Command, tmp_path: Path) -> None:
+    (tmp_path / "logs.jsonl").write_bytes(encode_entry(log_entry(1)) + b"\n")
+    run = taplogs.here(
+        "sync", "--source", f"{tmp_path}/logs.jsonl", "--to", f"sqlite:{tmp_path}/to.sqlite", "-o", "json"
+    )
+    assert report_of(run)["covered"] == [{"since": None, "until": log_entry(1).timestamp}]
+
+
+def test_a_file_with_lines_that_are_no_entries_is_not_said_to_be_known_without_a_gap(
+    taplogs: Command, tmp_path: Path
+) -> None:
+    path, to = tmp_path / "logs.jsonl", f"sqlite:{tmp_path}/to.sqlite"
+    whole = b"".join(encode_entry(log_entry(number)) + b"\n" for number in range(5))
+    path.write_bytes(whole + b"{broken\n")
+    run = taplogs.here("sync", "--source", str(path), "--to", to)
+    assert run.code == 7
+    told = run.err.splitlines()
+    assert f"5 new entries (5 pulled); they are kept in {tmp_path}/to.sqlite" in told
+    assert told[-2].startswith("error: the sync is incomplete: ")
+    assert f"{path}:6" in told[-2]
+    assert "without a gap" not in run.err
+    (status,) = json.loads(taplogs.here("archive", "status", "--source", to, "-o", "json").out)["archives"]
+    assert (status["entries"], status["sources"][0]["covered"], status["sources"][0]["syncedAt"]) == (5, [], None)
+    path.write_bytes(whole)
+    mended = taplogs.here("sync", "--source", str(path), "--to", to)
+    assert mended.code == 0
+    assert mended.err.splitlines()[-1].startswith("without a gap from the beginning until ")
+
+
+def test_a_file_that_cannot_be_read_leaves_no_empty_store_behind(taplogs: Command, tmp_path: Path) -> None:
+    path, to = tmp_path / "logs.jsonl", tmp_path / "to.sqlite"
+    path.write_bytes(b"{broken\n" + encode_entry(log_entry(1)) + b"\n")
+    assert taplogs.here("sync", "--source", str(path), "--to", f"sqlite:{to}", "--strict").code == 1
+    assert list(tmp_path.glob("to.sqlite*")) == []
+
+
+@pytest.mark.parametrize("other", ["logs.sqlite", "./logs.sqlite", "link.sqlite"])
+def test_a_store_is_not_pulled_into_itself(taplogs: Command, other: str) -> None:
+    with closing(SqliteStore(taplogs.folder / "logs.sqlite")) as store:
+        store.add([log_entry(1)])
+    (taplogs.folder / "link.sqlite").symlink_to(taplogs.folder / "logs.sqlite")
+    source = f"sqlite:{taplogs.folder}/logs.sqlite"
+    run = taplogs.here("sync", "--source", source, "--to", f"sqlite:{taplogs.folder}/{other}")
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith(f"error: {source} is both what is read and what its entries are to be kept in\n")
 
 
 def test_a_store_can_be_pulled_into_another_one_whole_each_time(taplogs: Command, tmp_path: Path) -> None:
@@ -262,6 +332,88 @@ def test_a_new_key_of_the_same_company_goes_on(taplogs: Command, backend: Backen
     backend.store.add([recent(2, 1, company_id="acme")])
     assert command.with_env(TAPLOGS_API_KEY=backend.keys.create()).here("sync").code == 0
     assert kept(path_of(command)) == held_by(backend)
+
+
+def test_a_key_whose_entries_name_no_company_is_refused_each_time(taplogs: Command) -> None:
+    entries = [log_entry(1, company_id=None)]
+    with telling(lambda: None, lambda: entries) as server:
+        command = taplogs.with_env(TAPLOGS_API_KEY=KEY, TAPLOGS_BASE_URL=server.url)
+        assert command.here("sync").code == 0
+        expected = kept(path_of(command))
+        entries[:] = [recent(2, 1, company_id=None)]
+        for _ in range(2):
+            run = command.with_env(TAPLOGS_API_KEY="sk_test_" + "Other77" * 3 + "Y").here("sync")
+            assert run.code == 2
+            assert "the newest that it sees names no company" in run.err
+        assert kept(path_of(command)) == expected
+
+
+def test_a_key_to_which_nothing_was_shown_does_not_blind_the_archive_for_the_right_one(
+    taplogs: Command, backend: Backend
+) -> None:
+    command = taplogs.at(backend)
+    assert command.here("sync").code == 0
+    backend.store.add([log_entry(1), log_entry(2)])
+    assert report_of(command.here("sync", "-o", "json"))["new"] == 0
+    run = command.with_env(TAPLOGS_API_KEY=backend.keys.create()).here("sync")
+    assert run.code == 0
+    assert run.err.startswith("there is no entry yet, and the API key is another one than before")
+    assert kept(path_of(command)) == held_by(backend)
+
+
+# Clocks
+
+
+def telling(time: Callable[[], str | None], entries: Callable[[], list[LogEntry]]) -> FaultyServer:
+    """Return a backend whose clock says what `time` returns, and which has these entries now."""
+
+    def answer(request: Request) -> list[bytes]:
+        if "?" not in request.target:
+            return [reply(error_body("NOT_FOUND", "no such entry"), 404)]
+        return [reply(page(entries(), serverTime=time()))]
+
+    return FaultyServer(answer)
+
+
+def test_what_came_while_the_backends_clock_had_been_ahead_is_pulled_once_it_is_right(taplogs: Command) -> None:
+    entries = [recent(1, 120)]
+    times = [format_timestamp(datetime.now(UTC) + timedelta(days=days)) for days in (2, 0)]
+    with telling(lambda: times[0], lambda: entries) as server:
+        command = taplogs.with_env(TAPLOGS_API_KEY=KEY, TAPLOGS_BASE_URL=server.url)
+        assert command.here("sync").code == 0
+        entries.append(recent(2, 60))
+        del times[0]
+        run = command.here("sync", "--tz", "Asia/Tokyo")
+    assert run.code == 0
+    assert re.match(
+        r"the last sync read until \S+ \S+\+09:00, which is still to come: a clock was wrong; "
+        r"what came after \S+ \S+\+09:00 is read again\n1 new entry ",
+        run.err,
+    )
+    assert len(kept(path_of(command))) == 2
+
+
+def test_by_this_machines_clock_alone_nothing_is_covered_beyond_the_last_entry(taplogs: Command) -> None:
+    entries = [recent(1, 120), recent(2, 60)]
+    with telling(lambda: None, lambda: entries) as server:
+        command = taplogs.with_env(TAPLOGS_API_KEY=KEY, TAPLOGS_BASE_URL=server.url)
+        run = command.here("sync", "-o", "json")
+    assert report_of(run)["covered"] == [{"since": None, "until": entries[1].timestamp}]
+
+
+# What is hidden
+
+
+def test_entries_of_another_redaction_profile_than_before_are_told(taplogs: Command, logs: Backend) -> None:
+    command = taplogs.at(logs)
+    assert "--redact" not in command.here("sync", "--since", "2026-11-01T00:01:00Z").err
+    path = path_of(command)
+    told = command.here("sync", "--since", "2026-11-01", "--redact", "none").err.splitlines()[0]
+    assert told == (
+        f"the entries in {path} were stored with --redact secrets; "
+        "what comes now is stored with --redact none, so it holds both"
+    )
+    assert "redacted by secrets, none\n" in command.here("archive", "status").out
 
 
 # How a run ends
@@ -331,6 +483,18 @@ def test_a_backend_that_gives_nothing_leaves_no_archive_and_the_exit_code_of_its
         command = taplogs.with_env(TAPLOGS_API_KEY=KEY, TAPLOGS_BASE_URL=server.url)
         assert command.here("sync").code == code
         assert not path_of(command).exists()
+
+
+def test_what_the_archive_holds_is_said_to_be_kept_where_the_backend_is_down(taplogs: Command) -> None:
+    with running_backend(taplogs.folder / "logs.db") as backend:
+        backend.store.add([log_entry(1)])
+        command = taplogs.at(backend)
+        command.here("sync")
+    run = command.here("sync", "--max-wait", "0")
+    assert run.code == 6
+    path = path_of(command)
+    assert f"nothing was pulled; {path} is as it was" in run.err.splitlines()
+    assert len(kept(path)) == 1
 
 
 def test_ctrl_c_keeps_what_came_and_the_next_run_goes_on(taplogs: Command, many: Backend) -> None:

@@ -42,6 +42,15 @@ def test_a_passing_failure_is_tried_again_and_told(status: int) -> None:
     ]
 
 
+def test_a_wait_that_is_hardly_any_is_not_told_in_seconds() -> None:
+    told = Told()
+    with FaultyServer([BUSY], [OK]) as server, source_at(server.url, told=told, random=lambda: 0.01) as source:
+        assert list(source.search(LogQuery())) == [ENTRY]
+    assert told.notices == [
+        f"{server.url}/partner/logs answered 503: OVERLOADED, Too busy.; trying again at once (2 of 5)"
+    ]
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_lasting_failure_is_given_up_after_five_tries(status: int) -> None:
     told = Told()

@@ -28,7 +28,7 @@ Examples:
   taplogs archive status --all
   taplogs archive verify
   taplogs archive prune --older-than 400d --dry-run
-  taplogs archive prune --older-than 400d --yes && taplogs archive vacuum
+  taplogs archive prune --older-than 400d --yes
   sqlite3 "$(taplogs archive path)" ".backup archive-backup.sqlite"
 """
 
@@ -63,6 +63,8 @@ class StoreOptions(Struct, frozen=True):
         return Session(context.obj, BackendOptions(source=named, demo=self.demo, profile=self.profile), display)
 
 
+Everything = Annotated[bool, typer.Option("--all", help="Every store of the archive.", rich_help_panel=SOURCE)]
+
 Output = Annotated[
     str,
     typer.Option(
@@ -75,19 +77,15 @@ def status(
     context: typer.Context,
     chosen_store: StoreOptions,
     display: DisplayOptions,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every store of the archive.", rich_help_panel=SOURCE)
-    ] = False,
+    everything: Everything = False,
     output: Output = "text",
 ) -> None:
     """Show what the archive holds, and of which time."""
-    from taplogs.archive.place import archive_folder, archive_paths
     from taplogs.archive.upkeep import status_of
 
     format_name = chosen("--output", output, ("text", "json"))
     session = chosen_store.session(context, display)
-    folder = session.settings.get("archive")
-    paths = archive_paths(folder) if everything else [_path(session)]
+    paths = _all_paths(session) if everything else [_path(session)]
     found: list[ArchiveStatus] = []
     failure: TaplogsError | None = None
     for path in paths:
@@ -100,29 +98,44 @@ def status(
             session.notice(f"{path}: {error.message}")
             failure = error
     _write(session, format_name, found)
-    if not paths:
-        session.notice(f"there is no archive in {archive_folder(folder)} yet; 'taplogs sync' makes one")
     if failure:
         raise failure
 
 
-def verify(context: typer.Context, chosen_store: StoreOptions, display: DisplayOptions) -> None:
+def verify(
+    context: typer.Context, chosen_store: StoreOptions, display: DisplayOptions, everything: Everything = False
+) -> None:
     """Check that the archive is sound: exit 8 where it is not."""
+    session = chosen_store.session(context, display)
+    failure: TaplogsError | None = None
+    for path in _all_paths(session) if everything else [_path(session)]:
+        try:
+            _verify(session, path, f"{path}: " if everything else "")
+        except TaplogsError as error:
+            if not everything:
+                raise
+            session.notice(error.message if isinstance(error, VerificationFailed) else f"{path}: {error.message}")
+            failure = failure if isinstance(failure, VerificationFailed) else error
+    if failure:
+        raise failure
+
+
+def _verify(session: Session, path: Path, place: str) -> None:
+    """Write what is wrong with a store, each finding after `place`; raises VerificationFailed where anything is."""
     from taplogs.output.wording import counted
 
-    session = chosen_store.session(context, display)
-    path = _path(session)
+    renewal = _renewal(session, path)
     clean = session.output.screen.clean
     count = 0
     for fault in _faults(session, path):
-        session.output.write_lines([clean(fault)])
+        session.output.write_lines([clean(f"{place}{fault}")])
         count += 1
     session.output.write_lines([] if count else [clean(f"{path} is sound")])
     session.output.flush()
     if count:
         raise VerificationFailed(
             f"{path} is not sound: {counted(count, 'finding')}",
-            "move it away, and 'taplogs sync' makes a new one of what the backend still has",
+            f"move it away, and {renewal} makes a new one of what the source still has",
         )
 
 
@@ -140,6 +153,7 @@ def prune(
     from taplogs.archive.place import held
     from taplogs.archive.upkeep import older_than as count_older
     from taplogs.archive.upkeep import prune as prune_store
+    from taplogs.output.archive_view import local_text
     from taplogs.output.wording import counted
 
     session = chosen_store.session(context, display)
@@ -147,17 +161,21 @@ def prune(
     path = _path(session)
     with _store(session, path) as store:
         count = count_older(store, before)
-    what = f"{counted(count, 'entry', 'entries')} earlier than {before}"
-    if dry_run or not count:
-        session.notice(f"{path} holds {what}")
+    age = f"earlier than {local_text(before, session.zone)}"
+    what = f"{counted(count, 'entry', 'entries')} {age} from {path}"
+    if not count:
+        session.notice(f"there is nothing to remove: {path} holds no entry {age}")
         return
-    if not yes and not _agrees(session, f"remove {what} from {path}, for good?"):
+    if dry_run:
+        session.notice(f"--dry-run removes nothing; without it this would remove {what}")
+        return
+    if not yes and not _agrees(session, f"remove {what}, for good?"):
         session.notice("nothing was removed")
         return
     with held(path), _store(session, path, writes=True) as store:
         removed = prune_store(store, before)
-    session.notice(f"removed {counted(removed, 'entry', 'entries')} earlier than {before} from {path}")
-    session.notice("'taplogs archive vacuum' gives their space back to the disk")
+        session.notice(f"removed {counted(removed, 'entry', 'entries')} {age} from {path}")
+        _erase_removed(store, path)
 
 
 def path_(
@@ -185,20 +203,46 @@ def vacuum(context: typer.Context, chosen_store: StoreOptions, display: DisplayO
     path = _path(session)
     before = size_of(path)
     with held(path), _store(session, path, writes=True) as store:
-        store.vacuum()
+        _erase_removed(store, path)
     session.notice(f"{path} takes {size_text(size_of(path))}, after {size_text(before)}")
+
+
+def _erase_removed(store: "SqliteStore", path: Path) -> None:
+    """Leave no trace of removed entries in the files of a store; raises TaplogsError where one is left."""
+    from taplogs.output.curl import shell_word
+
+    try:
+        store.vacuum()
+    except TaplogsError as error:
+        command = f"taplogs archive vacuum --source {shell_word(f'sqlite:{path}')}"
+        raise TaplogsError(
+            f"removed entries are not erased from the files of the store yet: {error.message}",
+            f"they are in no answer any more; '{command}' erases them, as soon as it can",
+        ) from error
+
+
+def _renewal(session: Session, path: Path) -> str:
+    """Return the command that makes a store like this one."""
+    from taplogs.archive.place import archive_folder, demo_path
+    from taplogs.cli.opening import sync_command
+    from taplogs.output.curl import shell_word
+
+    setting = session.settings.get("archive")
+    if path == demo_path(setting):
+        return "'taplogs sync --demo'"
+    if path.absolute().parent == archive_folder(setting).absolute():
+        return f"'{sync_command(session)}'"
+    words = shell_word(f"sqlite:{path}"), shell_word(str(path))
+    return f"'taplogs sync --to {words[0]}' or 'taplogs serve --store {words[1]}'"
 
 
 def _place(session: Session) -> Path:
     """Return where the store is that is meant, or would be; raises UsageError for what has none."""
-    from taplogs.archive.place import demo_path
     from taplogs.sources.place import Kind
 
     place = session.place
-    if place is None or place.kind in (Kind.BACKEND, Kind.ARCHIVE):
+    if place is None or place.kind in (Kind.BACKEND, Kind.ARCHIVE, Kind.DEMO):
         return session.archive_path
-    if place.kind is Kind.DEMO:
-        return demo_path(session.settings.get("archive"))
     if place.kind is Kind.SQLITE:
         return Path(place.path).expanduser()
     raise UsageError(f"{place.text} is no archive", "accepted: the URL of a backend, or sqlite:PATH")
@@ -206,13 +250,28 @@ def _place(session: Session) -> Path:
 
 def _path(session: Session) -> Path:
     """Return the store that is meant; raises ConfigurationError where there is none."""
+    from taplogs.cli.opening import no_archive
+    from taplogs.sources.place import Kind
+
     path = _place(session)
     if path.exists():
         return path
-    if session.place and not session.asks_backend:
+    if session.place and session.place.kind is Kind.SQLITE:
         raise ConfigurationError(f"there is no store {path}", "'taplogs sync --to sqlite:PATH' makes one")
-    profile = session.settings.profile
-    raise ConfigurationError(f"there is no archive of the profile {profile!r} yet: {path}", "'taplogs sync' makes it")
+    raise no_archive(session, path)
+
+
+def _all_paths(session: Session) -> list[Path]:
+    """Return all stores of the archive, and say where there are none; raises UsageError where one of them is named."""
+    from taplogs.archive.place import archive_folder, archive_paths
+
+    if session.place:
+        raise UsageError("--all is every store of the archive", "leave it out, or leave out --source and --demo")
+    folder = session.settings.get("archive")
+    paths = archive_paths(folder)
+    if not paths:
+        session.notice(f"there is no archive in {archive_folder(folder)} yet; 'taplogs sync' makes one")
+    return paths
 
 
 def _faults(session: Session, path: Path) -> Iterator[str]:

@@ -71,17 +71,22 @@ def _open_archive(session: Session, _place: Place, _end: End | None) -> LogSourc
 
 def no_archive(session: Session, path: Path) -> ConfigurationError:
     """Return what is raised where the archive that is meant is not there, with the command that makes it."""
-    place, profile = session.place, session.settings.profile
-    if place in (DEMO, DEMO_ARCHIVE):
-        return ConfigurationError(f"there is no archive of the demo yet: {path}", "'taplogs sync --demo' makes it")
+    is_demo = session.place in (DEMO, DEMO_ARCHIVE)
+    whose = "the demo" if is_demo else f"the profile {session.settings.profile!r}"
+    return ConfigurationError(f"there is no archive of {whose} yet: {path}", f"'{sync_command(session)}' makes it")
+
+
+def sync_command(session: Session) -> str:
+    """Return the command that fills the archive that is meant."""
     from taplogs.output.curl import shell_word
 
+    place, profile = session.place, session.settings.profile
+    if place in (DEMO, DEMO_ARCHIVE):
+        return "taplogs sync --demo"
     words = ["taplogs", "sync"]
     words += ["--profile", profile] if profile != SETTINGS["profile"].default else []
     words += ["--source", place.text] if place and place.kind is Kind.BACKEND else []
-    return ConfigurationError(
-        f"there is no archive of the profile {profile!r} yet: {path}", f"'{' '.join(map(shell_word, words))}' makes it"
-    )
+    return " ".join(map(shell_word, words))
 
 
 def _open_sqlite(session: Session, place: Place, _end: End | None) -> LogSource:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from taplogs.cli.command import build_command
-from taplogs.cli.options import DisplayOptions, SourceOptions
-from taplogs.cli.panels import FILTERS, OUTPUT
+from taplogs.cli.options import DisplayOptions, SourceOptions, Texts
+from taplogs.cli.panels import FILTERS, OUTPUT, SOURCE
 from taplogs.cli.session import Session
 from taplogs.errors import chosen
 
@@ -17,12 +17,22 @@ has, or what --since says; each later one pulls what came since, and reads what 
 --overlap again, for entries that became visible late. No entry is stored twice.
 
 \b
-A run may end anywhere: by Ctrl-C, a kill, a backend that fails (exit 7), a full disk. What came is
-kept, and the next run goes on. A company that is not the archive's is refused.
+--overlap 30d reads the last 30 days again, once: for what a backend itself got days later, or
+where its clock was wrong. Of a backend that does not tell its time, this machine's clock counts;
+then nothing after the last entry that was read is said to be without a gap.
+
+\b
+A run may end anywhere: by Ctrl-C, a kill, a full disk, a backend that fails (exit 7, or 6 where
+nothing came). What came is kept, and the next run goes on. Another API key than before has to see
+the archive's newest entry, or entries of its company; any other company is refused.
 
 \b
 What is stored is what --redact leaves. Secrets are hidden, and not to be had back from the archive;
 --redact none stores entries as they were sent.
+
+\b
+--source of files or another store, with --to, is read whole each time. Where lines of a file are no
+entries, the rest is kept, and the exit code is 7.
 
 \b
 Examples:
@@ -34,9 +44,26 @@ Examples:
 """
 
 
+class PulledOptions(SourceOptions, frozen=True):
+    """Where entries are pulled from."""
+
+    source: Annotated[
+        Texts,
+        typer.Option(
+            "--source",
+            metavar="SOURCE",
+            help="A backend's URL; with --to also files, -, sqlite:PATH, clickhouse://…; the profile's without it.",
+            rich_help_panel=SOURCE,
+        ),
+    ] = None
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Made-up entries, into an archive of their own.", rich_help_panel=SOURCE)
+    ] = False
+
+
 def sync_entries(
     context: typer.Context,
-    source: SourceOptions,
+    source: PulledOptions,
     display: DisplayOptions,
     since: Annotated[
         str | None,
