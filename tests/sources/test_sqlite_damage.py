@@ -312,6 +312,12 @@ def use_anyhow(path: Path) -> None:
     use(path, TaplogsError)
 
 
+def test_a_message_that_is_no_text_is_told_all_the_same(path: Path, sound: bytes) -> None:
+    """SQLite quotes the statement that it cannot read."""
+    path.write_bytes(sound.replace(b"CREATE TABLE entries", b"CREATE TABLE entr\xcces"))
+    assert faults(path)[0].startswith(f"the store {path} is damaged: ")
+
+
 def chosen_bytes(chance: random.Random, size: int) -> Iterable[int]:
     """Choose few bytes, each as likely at the beginning of its page, where the structure is, as in the rest of it."""
     for _ in range(chance.choice((1, 1, 3, 10))):

@@ -57,6 +57,8 @@ class SqliteDatabase:
                 self._give_back(connection)
         except sqlite3.Error as error:
             raise self._fault(error) from error
+        except UnicodeDecodeError as error:  # of a message of SQLite's that quotes the file
+            raise DamagedStore(self.path, f"a text of it cannot be read ({error})") from error
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
