@@ -20,6 +20,7 @@ from taplogs.core.entry import NULL, LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.errors import ConfigurationError, TaplogsError
 from taplogs.sources.sqlite import SqliteStore
+from taplogs.sources.sqlite_damage import DamagedStore
 from taplogs.sources.sqlite_database import SqliteDatabase
 
 VERSION_1 = """
@@ -106,7 +107,10 @@ def test_a_store_of_version_1_that_is_only_read_stays_as_it_is(tmp_path: Path) -
     before = (tmp_path / "logs.db").read_bytes()
     with pytest.raises(ConfigurationError, match="an earlier taplogs: schema 1, not 2") as refusal:
         SqliteStore(tmp_path / "logs.db", read_only=True)
-    assert "brings it up to date" in str(refusal.value.hint)
+    assert str(refusal.value.hint) == (
+        f"'taplogs archive vacuum --source sqlite:{tmp_path}/logs.db' brings it up to date, and so does what adds "
+        "entries to it: 'taplogs sync', 'taplogs serve --store'"
+    )
     assert (tmp_path / "logs.db").read_bytes() == before
 
 
@@ -117,6 +121,16 @@ def test_an_entry_that_has_no_place_any_more_leaves_the_store_as_it_was(tmp_path
     assert version_of(tmp_path / "logs.db") == 1
     with closing(sqlite3.connect(tmp_path / "logs.db")) as connection:
         assert connection.execute("SELECT count(*) FROM entries").fetchone() == (2,)
+
+
+def test_a_damaged_store_of_version_1_stays_as_it_was(tmp_path: Path) -> None:
+    store_of_version_1(tmp_path / "logs.db", entries(3))
+    with closing(sqlite3.connect(tmp_path / "logs.db")) as connection:
+        connection.execute("UPDATE entries SET request_payload = 'text', timestamp = x'00'")
+        connection.commit()
+    with pytest.raises(DamagedStore, match="an entry cannot be read"):
+        SqliteStore(tmp_path / "logs.db")
+    assert version_of(tmp_path / "logs.db") == 1
 
 
 def test_killed_at_any_instant_it_is_of_one_version_or_the_other(tmp_path: Path) -> None:

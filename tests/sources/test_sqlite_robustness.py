@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,8 +21,10 @@ from serving import log_entry, payload
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.errors import ConfigurationError, TaplogsError
+from taplogs.sources import sqlite_database
 from taplogs.sources.protocol import Kept
 from taplogs.sources.sqlite import SqliteStore
+from taplogs.sources.sqlite_database import StoreInUse, StoreLocked
 
 
 @pytest.fixture
@@ -179,6 +181,98 @@ def test_a_new_store_is_for_its_owner_alone(path: Path, store: SqliteStore) -> N
     store.add(entries(0, 5))
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert modes == dict.fromkeys(("logs.db", "logs.db-wal", "logs.db-shm"), 0o600)
+
+
+def test_an_empty_file_that_others_may_read_becomes_the_owners_alone(path: Path) -> None:
+    path.touch(0o644)
+    with closing(SqliteStore(path)) as store:
+        store.add(entries(0, 5))
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert modes == {0o600}
+
+
+def test_a_store_that_others_may_read_stays_so(path: Path) -> None:
+    SqliteStore(path).close()
+    path.chmod(0o640)
+    SqliteStore(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "is not a file"),
+        (os.mkfifo, "is not a file"),
+        (lambda path: path.symlink_to("/dev/zero"), "is not a file"),
+        (lambda path: path.write_text("level=info\n" * 200), "is not a SQLite database"),
+    ],
+    ids=["folder", "pipe", "device", "text"],
+)
+def test_what_cannot_be_a_store_is_told_at_once(
+    path: Path, make: Callable[[Path], object], words: str, read_only: bool
+) -> None:
+    make(path)
+    with pytest.raises(ConfigurationError, match=words):
+        SqliteStore(path, read_only=read_only)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@contextmanager
+def another_process(path: Path, *statements: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run statements in another process, which has the store open until its standard input ends, or the block does."""
+    program = """if True:
+        import sqlite3, sys
+        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+        for statement in sys.argv[2:]:
+            connection.execute(statement).fetchall()
+        print(flush=True)
+        sys.stdin.read()
+    """
+    command = [sys.executable, "-c", program, str(path), *statements]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()
+        yield process
+
+
+LOCK = "BEGIN IMMEDIATE"
+READ = ("BEGIN", "SELECT count(*) FROM entries")
+
+
+def test_what_another_process_writes_is_waited_for(path: Path, store: SqliteStore) -> None:
+    added = threading.Thread(target=store.add, args=(entries(0, 5),))
+    with another_process(path, LOCK) as other:
+        added.start()
+        added.join(0.3)
+        assert added.is_alive()
+        assert store.count(LogQuery()) == 0  # reading waits for nobody
+        other.communicate()
+        added.join()
+    assert store.count(LogQuery()) == 5
+
+
+def test_a_store_that_stays_locked_is_told(path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_database, "BUSY_SECONDS", 0.1)
+    with another_process(path, LOCK), closing(SqliteStore(path)) as waiting:
+        with pytest.raises(StoreLocked, match="is locked") as locked:
+            waiting.add(entries(0, 5))
+        assert locked.value.hint == "another process is writing to it; try again"
+
+
+def test_beside_a_reader_something_removed_stays_in_the_log_and_that_is_told(
+    path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_database, "BUSY_SECONDS", 0.1)
+    store.add([log_entry(number, user_agent=f"removed/{number}") for number in range(500)])
+    with closing(SqliteStore(path)) as own:
+        with another_process(path, *READ):
+            assert own.prune(0) == 500
+            with pytest.raises(StoreInUse, match="another process is using the store"):
+                own.vacuum()
+            assert b"removed/77" in b"".join(file.read_bytes() for file in path.parent.iterdir())
+        own.vacuum()
+    assert b"removed/77" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
 
 
 def test_a_store_that_is_only_read_is_not_made(path: Path) -> None:
