@@ -95,6 +95,9 @@ class ClientConnection:
             return False
         if request is None:
             return False
+        if _is_ambiguous(request):
+            await self._tell(Answer.of_error(400, "INVALID_REQUEST", "The request says twice where its body ends."))
+            return False
         target = _target(request)
         if target is None:
             await self._tell(Answer.of_error(400, "INVALID_REQUEST", "The request's target is no path."))
@@ -139,11 +142,14 @@ class ClientConnection:
         client = self._client
         with suppress(OSError):
             client.end_sending()
-            deadline = monotonic() + _LINGER_SECONDS
-            while not client.has_ended and (left := deadline - monotonic()) > 0:
-                client.discard()
-                await client.data_waits(left)
+            await client.outlast(_LINGER_SECONDS)
         client.close()
+
+
+def _is_ambiguous(request: h11.Request) -> bool:
+    """Return whether readers could disagree on where a request ends (RFC 9112, section 6.1): another may be in it."""
+    names = [name for name, _ in request.headers]
+    return b"transfer-encoding" in names and (b"content-length" in names or request.http_version < b"1.1")
 
 
 def _target(request: h11.Request) -> bytes | None:

@@ -106,9 +106,12 @@ class Wire(asyncio.Protocol):
         if self._transport:
             self._transport.abort()
 
-    def discard(self) -> None:
-        """Forget what has come."""
-        self._take()
+    async def outlast(self, seconds: float) -> None:
+        """Return once the peer has sent its last byte; what still comes is forgotten. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not self.has_ended:
+                self._take()
+                await self._changed(lambda: bool(self._received) or self.has_ended, seconds)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
