@@ -244,6 +244,23 @@ def test_by_this_machines_clock_nothing_is_covered_beyond_the_last_entry_that_wa
     assert stores.numbers == [1, 2, 3]
 
 
+@settings(max_examples=60)
+@given(arrivals, st.lists(st.tuples(st.integers(1, 40), st.integers(-200, 2000)), min_size=1, max_size=6))
+def test_however_wrong_this_machines_clock_is_nothing_is_missed_once_it_is_right(
+    arriving: list[tuple[int, int]], steps: list[tuple[int, int]]
+) -> None:
+    with TemporaryDirectory() as folder, closing(Stores(Path(folder))) as stores:
+        stores.source.close()
+        stores.source = SqliteStore(stores.folder / "source.sqlite")
+        minute = 0
+        for pause, error in [*steps, (200, 0)]:
+            minute += pause
+            visible = [entry(n, time) for n, (time, late) in enumerate(arriving) if time + late <= minute]
+            stores.source.add(visible)
+            stores.sync(minute + error)
+        assert list(stores.store.search(LogQuery())) == list(stores.source.search(LogQuery()))
+
+
 def test_by_this_machines_clock_a_gap_in_the_past_is_covered_to_its_end(stores: Stores) -> None:
     stores.source.close()
     stores.source = SqliteStore(stores.folder / "source.sqlite")

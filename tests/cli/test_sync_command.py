@@ -276,6 +276,14 @@ def test_a_store_is_not_pulled_into_itself(taplogs: Command, other: str) -> None
     assert run.err.startswith(f"error: {source} is both what is read and what its entries are to be kept in\n")
 
 
+def test_a_table_is_not_pulled_into_itself_however_it_is_named(taplogs: Command) -> None:
+    run = taplogs.here("sync", "--source", "clickhouse://x/logs", "--to", "clickhouse://default@x:8443/logs?secure=1")
+    assert (run.code, run.err.splitlines()[0]) == (
+        2,
+        "error: clickhouse://x/logs is both what is read and what its entries are to be kept in",
+    )
+
+
 def test_a_store_can_be_pulled_into_another_one_whole_each_time(taplogs: Command, tmp_path: Path) -> None:
     with closing(SqliteStore(tmp_path / "from.sqlite")) as store:
         words = ("sync", "--source", f"sqlite:{tmp_path}/from.sqlite", "--to", f"sqlite:{tmp_path}/to.sqlite")
@@ -411,7 +419,7 @@ def test_entries_of_another_redaction_profile_than_before_are_told(taplogs: Comm
     told = command.here("sync", "--since", "2026-11-01", "--redact", "none").err.splitlines()[0]
     assert told == (
         f"the entries in {path} were stored with --redact secrets; "
-        "what comes now is stored with --redact none, so it holds both"
+        "what comes now is stored with --redact none, and then it holds both"
     )
     assert "redacted by secrets, none\n" in command.here("archive", "status").out
 

@@ -162,7 +162,7 @@ class SyncRun:
         others = name if name != hides.name else f"{name} as it was then"
         self._session.notice(
             f"the entries in {self._target.words} were stored with --redact {others}; "
-            f"what comes now is stored with --redact {hides.name}, so it holds both"
+            f"what comes now is stored with --redact {hides.name}, and then it holds both"
         )
 
     def _tell_untouched(self, pulled: int = 0) -> None:
