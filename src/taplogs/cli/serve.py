@@ -34,15 +34,16 @@ _EPILOG = """\b
 Examples:
   taplogs serve --load requests.jsonl.gz
   taplogs serve --store logs.sqlite --new-key
-  taplogs serve --store 'clickhouse://logs@db.example.com/logs' --keys keys.sqlite
+  taplogs serve --store clickhouse://logs@db.example.com/logs --keys k.db
 
 \b
 The gateway passes every request on to the API and logs it; the integration's
 base URL is pointed at it. docs/gateway.md tells all of it.
-  taplogs serve --upstream https://partner-api.taptalent.io/v1 --store logs.sqlite
-  taplogs serve --upstream https://partner-api.taptalent.io/v1 --keep 90d \\
-    --store logs.sqlite --listen 0.0.0.0:8443 --cert cert.pem --key key.pem \\
-    --read-key read.key
+  taplogs serve --store logs.sqlite \\
+    --upstream https://partner-api.taptalent.io/v1
+  taplogs serve --store logs.sqlite --keep 90d --read-key read.key \\
+    --upstream https://partner-api.taptalent.io/v1 \\
+    --listen 0.0.0.0:8443 --cert cert.pem --key key.pem
 """
 
 
