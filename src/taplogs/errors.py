@@ -12,8 +12,9 @@ Every fault that a user can meet is one of these; `taplogs.__main__` turns them 
     ├── GroupNotFound            5  no group of errors has this hash
     ├── BackendError             6  unreachable, failing, or not speaking the contract
     │   └── RateLimited          6  429 after all retries
-    ├── IncompleteExport         7  not all of it is there, but what is there is kept and can be gone on with
+    ├── IncompleteExport         7  not all of it is there; what came is kept to be gone on with, or finished as it is
     ├── IncompleteSync           7  not all of it was pulled, but what was is kept, and the next run goes on
+    ├── IncompleteWindow         7  not all of what was to be looked at is there, and the rest says nothing of it
     └── VerificationFailed       8  evidence that is not what it says it is
 """
 
@@ -113,7 +114,10 @@ class RateLimited(BackendError):
 
 
 class IncompleteExport(TaplogsError):
-    """An export ended before its end; what it has is kept, and it can be gone on with."""
+    """An export lacks something: nothing was begun, what came is kept, or it was finished as it is.
+
+    What is kept can be gone on with; what --allow-partial has finished cannot.
+    """
 
     code = "incomplete"
     exit_code = ExitCode.INCOMPLETE
@@ -121,6 +125,13 @@ class IncompleteExport(TaplogsError):
 
 class IncompleteSync(TaplogsError):
     """A sync ended before its end; what it pulled is kept, and the next one goes on."""
+
+    code = "incomplete"
+    exit_code = ExitCode.INCOMPLETE
+
+
+class IncompleteWindow(TaplogsError):
+    """A store lacks a part of the window that was to be looked at; of the rest, nothing is wrong."""
 
     code = "incomplete"
     exit_code = ExitCode.INCOMPLETE

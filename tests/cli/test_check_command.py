@@ -329,6 +329,7 @@ def test_json_is_one_document_with_unrounded_numbers(taplogs: Command, hours: Ba
         "requests": 45,
         "window": {"since": "2026-11-01T01:00:00.000Z", "until": "2026-11-01T02:00:00.000Z"},
         "comparedWindow": {"since": "2026-11-01T00:00:00.000Z", "until": "2026-11-01T01:00:00.000Z"},
+        "gaps": [],
     }
     assert rows[0] == {
         "measure": "errorRatio",

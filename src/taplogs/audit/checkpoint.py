@@ -12,6 +12,7 @@ from msgspec import Struct
 from taplogs.audit.canonical import fault_of_json
 from taplogs.audit.manifest import Key
 from taplogs.audit.records_file import Extent
+from taplogs.core.gap import Gap
 from taplogs.errors import TaplogsError
 from taplogs.pseudonym_key import KEY_VARIABLE
 from taplogs.whole_file import open_unless_link, replace_file
@@ -69,7 +70,8 @@ class Question(_Part, frozen=True):
 class Beginning(_Part, frozen=True):
     """What is settled when an export begins, and holds for every run that goes on with it.
 
-    `pseudonym_key`, in hexadecimal, is the key of this export where there is no lasting one.
+    `pseudonym_key`, in hexadecimal, is the key of this export where there is no lasting one. `gaps` are what the source
+    is known to lack of the window.
     """
 
     export_id: str
@@ -82,10 +84,14 @@ class Beginning(_Part, frozen=True):
     clock_skew_ms: int
     count_before: int | None
     pseudonym_key: str | None
+    gaps: tuple[Gap, ...] = ()
 
 
 class Progress(_Part, frozen=True):
-    """How far an export is; `companies` are the first two that its entries belong to."""
+    """How far an export is; `companies` are the first two that its entries belong to.
+
+    `left_out` is what the source could not read, in words, as a manifest may hold them: known at the end.
+    """
 
     extent: Extent = Extent()
     first: Key | None = None
@@ -96,6 +102,7 @@ class Progress(_Part, frozen=True):
     duplicates_dropped: int = 0
     redacted: dict[str, int] = {}
     end_seen: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 class Checkpoint(_Part, frozen=True):

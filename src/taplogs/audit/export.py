@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
 from msgspec import Struct
@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from taplogs.audit.canonical import manifest_text
 from taplogs.audit.checkpoint import Beginning, Checkpoint, Progress
 from taplogs.audit.export_folder import ExportFolder
-from taplogs.audit.manifest import Gap, Key
+from taplogs.audit.manifest import Key
 from taplogs.audit.records_file import RecordsFile
 from taplogs.audit.total_order import TotalOrder
 from taplogs.core.entry import LogEntry
 from taplogs.core.export_names import RECORDS
+from taplogs.core.gap import Gap
 from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window
@@ -99,8 +100,9 @@ class Export:
             if self._is_due:
                 self.keep()
 
-    def end(self) -> None:
-        """Take note that the source had no more; raises OSError."""
+    def end(self, left_out: Iterable[str] = ()) -> None:
+        """Take note that the source had no more, and what it left out, in words; raises OSError."""
+        self._leave_out(left_out)
         self.progress = replace(self.progress, end_seen=True)
         self.keep()
 
@@ -119,11 +121,29 @@ class Export:
         except OSError:
             pass
 
-    def gap(self, reason: str) -> Gap:
+    def broken_off(self, reason: str, left_out: Iterable[str] = ()) -> tuple[Gap, ...]:
         """Return what of the period is missing where the run ends here; `reason` may repeat what a backend wrote."""
-        beginning, last = self.beginning, self.progress.last
-        since = last.timestamp if last else beginning.requested_since
-        return Gap(since, beginning.effective_until, manifest_text(reason, self._redactor))
+        self._leave_out(left_out)
+        return (*self.left_out, Gap(self.rest_since, self.beginning.effective_until, self._text(reason)))
+
+    @property
+    def rest_since(self) -> str | None:
+        """Where that begins which is still to be read, as a canonical timestamp; None is the beginning."""
+        last = self.progress.last
+        return last.timestamp if last else self.beginning.requested_since
+
+    @property
+    def left_out(self) -> tuple[Gap, ...]:
+        """What the source could not read: where in the period that would have been, nobody knows."""
+        beginning = self.beginning
+        since, until = beginning.requested_since, beginning.effective_until
+        return tuple(Gap(since, until, reason) for reason in self.progress.left_out)
+
+    def _leave_out(self, reasons: Iterable[str]) -> None:
+        self.progress = replace(self.progress, left_out=tuple(dict.fromkeys(map(self._text, reasons))))
+
+    def _text(self, reason: str) -> str:
+        return manifest_text(reason, self._redactor)
 
     def _pages(self, batches: Batches) -> Batches:
         for batch in batches:

@@ -21,7 +21,6 @@ from taplogs.audit.manifest import (
     SCHEMA,
     Completeness,
     File,
-    Gap,
     Key,
     Manifest,
     Merkle,
@@ -34,6 +33,7 @@ from taplogs.audit.manifest import (
 )
 from taplogs.audit.records_table import COLUMNS, RecordsTable, TableForm
 from taplogs.core.export_names import MANIFEST, RECORDS, SIGNATURE, TABLE
+from taplogs.core.gap import Gap
 from taplogs.whole_file import open_unless_link, replace_file
 
 _BLOCK = 1 << 20
@@ -47,7 +47,7 @@ class Ending(Struct, frozen=True):
 
     finished_at: str
     count_after: int | None
-    gap: Gap | None
+    gaps: tuple[Gap, ...]
 
 
 class Finished(Struct, frozen=True):
@@ -155,9 +155,9 @@ class Finisher:
     def _completeness(self, ending: Ending, rows: int) -> Completeness:
         progress = self._export.progress
         after = ending.count_after
-        late = None if after is None or ending.gap else max(0, after - rows)
+        late = None if after is None or ending.gaps else max(0, after - rows)
         return Completeness(
-            status="incomplete" if ending.gap else "complete",
+            status="incomplete" if ending.gaps else "complete",
             rows=rows,
             backend_count_before=self._export.beginning.count_before,
             backend_count_after=after,
@@ -168,19 +168,19 @@ class Finisher:
             last=_told(progress.last),
             duplicates_dropped=progress.duplicates_dropped,
             retries=progress.retries,
-            gaps=[ending.gap] if ending.gap else [],
+            gaps=list(ending.gaps),
         )
 
 
-def missing(export: Export, count_after: int | None) -> Gap | None:
-    """Return what an export lacks that was read to its end, by what the backend counted before and after."""
+def missing(export: Export, count_after: int | None) -> tuple[Gap, ...]:
+    """Return what an export lacks that was read to its end: what the source left out, and by its counts."""
     beginning, progress = export.beginning, export.progress
     counts = [count for count in (beginning.count_before, count_after) if count is not None]
     came = export.records.rows + progress.duplicates_dropped
     if not counts or came >= min(counts):
-        return None
+        return export.left_out
     reason = f"the backend counts {min(counts):,} entries, and {came:,} came"
-    return Gap(beginning.requested_since, beginning.effective_until, reason)
+    return (*export.left_out, Gap(beginning.requested_since, beginning.effective_until, reason))
 
 
 class _Measured:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from taplogs.audit.canonical import canonical_json, fault_of_json
+from taplogs.core.gap import Gap
 
 SCHEMA = "taplogs.export/1"
 INTERVAL = "[since,until)"
@@ -68,14 +69,6 @@ class Key(_Part, frozen=True):
 
     timestamp: str
     id: str
-
-
-class Gap(_Part, frozen=True):
-    """A part of the period that is missing, and why."""
-
-    since: str | None
-    until: str
-    reason: str
 
 
 class Completeness(_Part, frozen=True):

@@ -11,6 +11,7 @@ from taplogs.cli.again import without_options
 from taplogs.cli.assertion_options import AssertionOptions
 from taplogs.cli.command import build_command
 from taplogs.cli.comparison import with_compared_window
+from taplogs.cli.gap_words import age_of_end, remedy, words_of
 from taplogs.cli.measuring import Measurement, asked_for, measure, summarised, tell_coarse, tell_overflow
 from taplogs.cli.options import (
     Compare,
@@ -40,8 +41,9 @@ from taplogs.core.comparison import BEFORE
 from taplogs.core.dimensions import DIMENSION_NAMES, Dimension, dimensions_named
 from taplogs.core.error_comparison import new_groups
 from taplogs.core.error_groups import group_errors, only_errors
+from taplogs.core.gap import Gap
 from taplogs.core.stats import Grouping, Summary
-from taplogs.errors import AssertionUnmet, UsageError
+from taplogs.errors import AssertionUnmet, IncompleteWindow, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.records import report_format, write_records
 from taplogs.output.wording import counted
@@ -56,7 +58,9 @@ Fewer requests than --min-requests (for a latency: with a known one) are no pass
 their own, "too few", and a failure unless --allow-few is given. One request is the least.
 
 \b
-Exit code 3 says that an assertion does not hold; every other failure has another one.
+Exit code 3 says that an assertion does not hold; every other failure has another one. A store that
+sync fills may lack a part of the window, or of the one before: then nothing passes, exit code 7.
+Without --until, up to 5% at the end may be missing: 'taplogs sync' runs before.
 
 \b
 Examples:
@@ -67,6 +71,11 @@ Examples:
 """
 
 _TOP = 50
+_MOST_MISSING = 0.05
+"""How much of a window may be missing at its end, where that is now: so long before it was synced."""
+
+_ANOTHER = "a window that is all there can be named with --since and --until"
+
 _FLAGS = ("--github", "--allow-few")
 _OWN_OPTIONS = (*(measure.option for measure in MEASURES), "--by", "--compare", "--top", "--junit", "--output", "-o")
 
@@ -119,7 +128,8 @@ def check(
     findings = evaluate(assertions, scopes, asserted.needed)
     requests = measurement.now.summary.total.requests
     earlier = measurement.before.window if measurement.before else None
-    outcome = Outcome(findings, dimensions, requests, measurement.now.window, earlier, allow_few)
+    unchecked = _unchecked(session, filters, measurement)
+    outcome = Outcome(findings, dimensions, requests, measurement.now.window, earlier, allow_few, unchecked)
     _write(session, format_name, outcome, _TOP if top is None else top or None)
     if report is not None:
         _write_junit(session, report, outcome)
@@ -158,6 +168,15 @@ def _junit_path(text: str | None) -> Path | None:
     if not path.parent.is_dir():
         raise UsageError(f"--junit {text!r}: there is no folder {path.parent}", "make the folder first")
     return path
+
+
+def _unchecked(session: Session, filters: FilterOptions, measurement: Measurement[Summary]) -> tuple[Gap, ...]:
+    """Return what the source lacks of the windows, but for a short time at the end of one that ends now."""
+    now, before = measurement.now, measurement.before
+    end = age_of_end(session, measurement.query.window, now.gaps) if filters.until is None else None
+    begin = now.window.since or session.runtime.clock()
+    is_short = end is not None and end <= _MOST_MISSING * (session.runtime.clock() - begin)
+    return (() if is_short else now.gaps) + (before.gaps if before else ())
 
 
 def _scopes(
@@ -218,7 +237,7 @@ def _tell_github(session: Session, outcome: Outcome) -> None:
 
 
 def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome, compare: str | None) -> None:
-    """Say what the table does not; raises AssertionUnmet."""
+    """Say what the table does not; raises AssertionUnmet, and IncompleteWindow where what was checked holds."""
     summary, before = measurement.now.summary, measurement.before
     tell_coarse(session, summary)
     if not summary.counts:
@@ -235,6 +254,11 @@ def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome,
         if few and not outcome.allow_few:
             told += f": too few requests for {'all' if few == number else f'{few:,}'}"
         raise AssertionUnmet(told, _further(session, unmet, compare))
+    if outcome.gaps:
+        raise IncompleteWindow(
+            f"not all of the window was checked: {words_of(session, outcome.gaps)}",
+            f"{pulls}; {_ANOTHER}" if (pulls := remedy(session, outcome.gaps)) else _ANOTHER,
+        )
 
 
 def _further(session: Session, unmet: Sequence[Finding], compare: str | None) -> str:

@@ -105,6 +105,8 @@ def show_errors(
     earlier = (before.summary, before.window) if before else ()
     report = ErrorReport(now.summary, now.window, *earlier, order=order, top=top)
     _write_groups(session, report, format_name)
+    if before and before.gaps:
+        session.notice("a group that is called new may not be: the window before is not all there")
     if report.groups.total == 0:
         session.tell_empty(measurement.query, fail_on_empty)
 

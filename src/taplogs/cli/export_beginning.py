@@ -7,13 +7,16 @@ from datetime import datetime, timedelta, tzinfo
 from hashlib import sha256
 from uuid import UUID
 
+from taplogs.archive.gaps import NOT_SYNCED
 from taplogs.audit.canonical import manifest_text
 from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Beginning, Question
-from taplogs.cli.export_report import tell_period
+from taplogs.cli.export_report import refused_for_gaps, tell_period
+from taplogs.cli.gap_words import store_name
 from taplogs.cli.opening import name_of
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
+from taplogs.core.gap import Gap
 from taplogs.core.query import LogQuery
 from taplogs.core.redact import Redactor
 from taplogs.core.timespan import Window, is_relative
@@ -53,8 +56,14 @@ class Asked:
             previous=self._previous.sha256 if self._previous else None,
         )
 
-    def beginning(self, source: LogSource, query: LogQuery, question: Question) -> Beginning:
-        """Settle what holds from here on: the window ends at what time it is at the source, if not before."""
+    def beginning(
+        self, source: LogSource, query: LogQuery, question: Question, *, allow_partial: bool = False
+    ) -> Beginning:
+        """Settle what holds from here on: the window ends at what time it is at the source, if not before.
+
+        Without --until, it ends where a store that sync fills does. Raises IncompleteExport where that lacks more of
+        the window, unless `allow_partial`.
+        """
         session, runtime = self._session, self._session.runtime
         source.now()  # which may have to ask; the second time it is but a look at the clock
         clock, now = runtime.clock(), source.now()
@@ -67,7 +76,6 @@ class Asked:
                 f"nothing of the period has passed: it begins at {window.since_text}, and it is {until} at the source",
                 "--since lies in the past",
             )
-        frozen = Window(window.since, parse_timestamp(until))
         if parse_timestamp(until) - clock > _FARTHEST_AHEAD:
             raise BackendError(
                 f"it is {until} at the source and {format_timestamp(clock)} here: an export cannot end in the future",
@@ -75,6 +83,13 @@ class Asked:
             )
         if window.until and window.until_text > until:
             session.notice(f"the end asked for, {window.until_text}, lies ahead: exported until now, {until}")
+        until, gaps = self._held_until(window, until)
+        if gaps:
+            refused = refused_for_gaps(session, gaps)
+            if not allow_partial:
+                raise refused
+            session.notice(refused.message)
+        frozen = Window(window.since, parse_timestamp(until))
         tell_period(session, frozen)
         keeps_key = session.redaction_profile.pseudonyms and not session.pseudonym_key.is_lasting
         return Beginning(
@@ -88,7 +103,23 @@ class Asked:
             clock_skew_ms=round((now - clock).total_seconds() * 1000),
             count_before=source.count(query.within(frozen)),
             pseudonym_key=session.pseudonym_key.key.hex() if keeps_key else None,
+            gaps=gaps,
         )
+
+    def _held_until(self, window: Window, until: str) -> tuple[str, tuple[Gap, ...]]:
+        """Return where a window ends that nobody has given an end, and what the source lacks of it.
+
+        Raises IncompleteExport where a store holds nothing of it.
+        """
+        session = self._session
+        gaps = session.gaps(Window(window.since, parse_timestamp(until)))
+        if window.until or not gaps or (gaps[-1].until, gaps[-1].reason) != (until, NOT_SYNCED):
+            return until, gaps
+        *others, last = gaps
+        if last.since is None or last.since <= window.since_text:
+            raise refused_for_gaps(session, gaps)
+        session.notice(f"{store_name(session)} ends at {last.since}: exported until then")
+        return last.since, tuple(others)
 
     def _window_at(self, now: datetime) -> Window:
         window = self._filters.window(now, self._session.zone)

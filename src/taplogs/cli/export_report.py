@@ -8,10 +8,12 @@ from pathlib import Path
 from taplogs.audit.export import Export
 from taplogs.audit.finishing import Finished
 from taplogs.audit.manifest import Manifest, head_of
+from taplogs.cli.gap_words import remedy, store_name, words_of
 from taplogs.cli.session import Session
 from taplogs.core.export_names import SIGNATURE
+from taplogs.core.gap import Gap
 from taplogs.core.timespan import Window
-from taplogs.errors import TaplogsError
+from taplogs.errors import IncompleteExport, TaplogsError
 from taplogs.output.curl import shell_word
 from taplogs.output.wording import counted
 
@@ -20,6 +22,7 @@ _BEGINNING = "the beginning"
 _WITH_PERSONAL_DATA = ("none", "secrets")
 _GOES_ON = "this goes on with them:"
 _MOST_RULES = 4
+_PARTIAL = "--allow-partial exports the rest, as incomplete"
 
 
 def reason_of(error: Exception) -> str:
@@ -35,6 +38,20 @@ def tell_period(session: Session, window: Window) -> None:
     """Tell a person who waits which time is exported."""
     if session.messages and session.messages.screen.is_terminal:
         session.notice(f"from {window.since_text or _BEGINNING} until {window.until_text}")
+
+
+def reason_of_gaps(gaps: Sequence[Gap]) -> str:
+    """Return why an export is incomplete, in words."""
+    return "; ".join(dict.fromkeys(gap.reason for gap in gaps))
+
+
+def refused_for_gaps(session: Session, gaps: Sequence[Gap]) -> IncompleteExport:
+    """Return what is raised before anything is read of a period that the source does not hold whole."""
+    pulls = remedy(session, gaps)
+    return IncompleteExport(
+        f"{store_name(session)} does not hold all of the period: {words_of(session, gaps)}",
+        f"{pulls}; {_PARTIAL}" if pulls else f"{_PARTIAL}; --since names a later beginning",
+    )
 
 
 def tell_complete(session: Session, folder: Path) -> None:

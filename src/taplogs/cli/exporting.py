@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
@@ -19,13 +20,15 @@ from taplogs.audit.finishing import Ending, Finished, Finisher, missing
 from taplogs.audit.records_table import TableForm
 from taplogs.cli.ending import Interruption
 from taplogs.cli.export_beginning import Asked, window_of
-from taplogs.cli.export_report import reason_of, tell_complete, tell_export, tell_kept, tell_leftover
+from taplogs.cli.export_report import reason_of, reason_of_gaps, tell_complete, tell_export, tell_kept, tell_leftover
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.export_names import SIGNATURE
+from taplogs.core.gap import Gap
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.redact import Redactor
-from taplogs.core.timestamp import format_timestamp
+from taplogs.core.timespan import Window
+from taplogs.core.timestamp import format_timestamp, parse_timestamp
 from taplogs.errors import ConfigurationError, IncompleteExport, TaplogsError, UsageError, VerificationFailed
 from taplogs.output.wording import counted
 from taplogs.sources.protocol import LogSource
@@ -43,6 +46,8 @@ _ANEW = "name another folder with -o; --force begins anew, and what is kept ther
 _ENDED = (
     "--allow-partial has finished it as it is: --resume does not go on with it, a new export has a folder of its own"
 )
+
+_FINISHED_SO = "with --allow-partial as well, it is finished as it is: an export that is incomplete, and says so"
 
 _FOLDER = "-o names a folder"
 
@@ -107,10 +112,18 @@ class ExportRun:
                 tell_complete(session, wanted.folder)
                 return
             with session.unredacted_source() as source, session.progress():
-                beginning = leftover.beginning if leftover else asked.beginning(source, query, question)
+                beginning = (
+                    leftover.beginning
+                    if leftover
+                    else asked.beginning(source, query, question, allow_partial=wanted.allow_partial)
+                )
                 if wanted.force:
                     self._tell_lost_signature()
-                    self._folder.discard()  # not before the source has answered
+                    first = query.within(window_of(beginning))
+                    next(
+                        source.search(replace(first, limit=1)), None
+                    )  # what is kept is lost for what can be read alone
+                    self._folder.discard()
                 export = Export(
                     self._folder,
                     beginning,
@@ -239,15 +252,15 @@ class ExportRun:
         self._session.notice(f"going on after {counted(export.records.rows, 'record')}")
 
     def _export(self, export: Export, source: LogSource, query: LogQuery) -> None:
-        gap = None
+        gaps = self._known_gaps(export)
         try:
             if not export.progress.end_seen:
                 self._read(export, source, query)
             count = source.count(query)
-            gap = missing(export, count)
-            if gap and not self._wanted.allow_partial:
-                raise IncompleteExport(gap.reason)
-            finished = self._finish(export, Ending(self._now(), count, gap))
+            gaps += missing(export, count)
+            if gaps and not self._wanted.allow_partial:
+                raise IncompleteExport(reason_of_gaps(gaps), _FINISHED_SO)
+            finished = self._finish(export, Ending(self._now(), count, gaps))
         except KeyboardInterrupt:
             if self._is_kept(export):
                 tell_kept(self._session, self._wanted.folder, export)
@@ -259,11 +272,17 @@ class ExportRun:
             if not self._wanted.allow_partial or isinstance(error, OSError):
                 tell_kept(self._session, self._wanted.folder, export)
                 raise _incomplete(reason, _hint_for(error)) from error
-            gap = export.gap(reason)
-            finished = self._finish(export, Ending(self._now(), None, gap))
+            gaps += export.broken_off(reason, self._session.left_out)
+            finished = self._finish(export, Ending(self._now(), None, gaps))
         tell_export(self._session, self._wanted.folder, finished, self._public_key)
-        if gap:
-            raise _incomplete(gap.reason, _ENDED)
+        if gaps:
+            raise _incomplete(reason_of_gaps(gaps), _ENDED)
+
+    def _known_gaps(self, export: Export) -> tuple[Gap, ...]:
+        """Return what the source lacked when the export began, and what else it lacks of the rest by now."""
+        begun, since = export.beginning.gaps, export.rest_since
+        rest = Window(parse_timestamp(since) if since else None, window_of(export.beginning).until)
+        return begun + tuple(gap for gap in self._session.gaps(rest) if not _lies_in(gap, begun))
 
     def _read(self, export: Export, source: LogSource, query: LogQuery) -> None:
         self._session.begin_work("read")
@@ -271,7 +290,7 @@ class ExportRun:
             export.read(source, query, self._previous.company if self._previous else None, interruption.ends)
         if interruption.came:
             raise KeyboardInterrupt
-        export.end()
+        export.end(self._session.left_out)
 
     def _finish(self, export: Export, ending: Ending) -> Finished:
         session, key = self._session, self._signing_key
@@ -299,7 +318,13 @@ class ExportRun:
         return format_timestamp(self._session.runtime.clock())
 
 
+def _lies_in(gap: Gap, known: Sequence[Gap]) -> bool:
+    return any((other.since or "") <= (gap.since or "") and gap.until <= other.until for other in known)
+
+
 def _hint_for(error: Exception) -> str | None:
+    if isinstance(error, IncompleteExport):
+        return error.hint
     is_full = isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)
     return "free some space, then run the command above, which goes on with --resume" if is_full else None
 

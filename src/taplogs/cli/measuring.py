@@ -14,6 +14,7 @@ from taplogs.cli.session import Session
 from taplogs.core.buckets import covered
 from taplogs.core.comparison import compared_window
 from taplogs.core.error_groups import MOST_GROUPS, OTHER, ErrorGroups
+from taplogs.core.gap import Gap
 from taplogs.core.query import LogQuery
 from taplogs.core.stats import Grouping, Summary
 from taplogs.core.timeline import Timeline
@@ -32,10 +33,11 @@ Counted = TypeVar("Counted", bound=HasTimeline)
 
 
 class Measured(Struct, Generic[Counted], frozen=True):
-    """The entries of a window, counted; `window` has two bounds."""
+    """The entries of a window, counted; `window` has two bounds. `gaps` are what the source lacks of it."""
 
     summary: Counted
     window: Window
+    gaps: tuple[Gap, ...] = ()
 
 
 class Measurement(Struct, Generic[Counted], frozen=True):
@@ -83,10 +85,12 @@ def measure(
         session.tell_window(window)
     if earlier is not None:
         session.tell_window(earlier, "compared with the window ", _other_length(window, earlier))
+    gaps = session.tell_gaps(window)
+    gaps_before = () if earlier is None else session.tell_gaps(earlier, "the window that it is compared with")
     with session.progress():
         summary = count(query)
-        measured = Measured(summary, covered(window, summary.timeline, now))
-        before = None if earlier is None else Measured(count(query.within(earlier)), earlier)
+        measured = Measured(summary, covered(window, summary.timeline, now), gaps)
+        before = None if earlier is None else Measured(count(query.within(earlier)), earlier, gaps_before)
     if window.since is None and summary.timeline.first:
         session.tell_window(measured.window)
     return Measurement(query, measured, before)

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from taplogs.cli.options import BackendOptions, DisplayOptions, FilterOptions, SourceOptions, settings_flags
 from taplogs.cli.runtime import Runtime
 from taplogs.core.apikey import mask_keys
 from taplogs.core.endpoint import EndpointTemplates
 from taplogs.core.query import LogQuery
+from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import ConfigurationError, EmptyResult, UsageError
 from taplogs.output.terminal import Messages, Output, screen_of
 from taplogs.settings import ConfigFile, Settings, config_path
@@ -24,15 +25,17 @@ from taplogs.zone import in_zone, time_zone
 if TYPE_CHECKING:
     from datetime import datetime, tzinfo
 
+    from taplogs.archive.sync_state import SyncState
     from taplogs.cli.ending import End
     from taplogs.core.entry import LogEntry
+    from taplogs.core.gap import Gap
     from taplogs.core.redact import Redactor
     from taplogs.core.redaction_profile import Profile
     from taplogs.core.timespan import Window
     from taplogs.credentials import Credential, StoredFile
     from taplogs.output.progress import Progress
     from taplogs.pseudonym_key import PseudonymKey
-    from taplogs.sources.protocol import LogSource
+    from taplogs.sources.protocol import EntryStore, LogSource
 
 
 class Session:
@@ -57,6 +60,7 @@ class Session:
         self._flags = flags
         self._source = source
         self._display = display
+        self._opened: LogSource | None = None
         self._progress: Progress | None = None
         self.retries = 0
         self.left_out: list[str] = []
@@ -216,11 +220,47 @@ class Session:
         """Give the source of entries as they were sent, and close it: for those who redact them themselves."""
         from taplogs.cli.opening import open_source
 
-        source = open_source(self, follow_until)
+        source = self._opened = open_source(self, follow_until)
         try:
             yield source
         finally:
             source.close()
+
+    @cached_property
+    def sync_states(self) -> tuple[SyncState, ...]:
+        """How far the open source is in step with where its entries come from: for stores that sync fills alone."""
+        place = self.place
+        if place is None or place.kind not in (Kind.ARCHIVE, Kind.SQLITE, Kind.CLICKHOUSE):
+            return ()
+        from taplogs.archive.sync_state import SyncState, decode_state
+
+        states = tuple(map(decode_state, cast("EntryStore", self._opened).states().values()))
+        if not states and place.kind is Kind.ARCHIVE:  # its first sync failed before anything came
+            return (SyncState("", self.settings.profile),)
+        return states
+
+    def gaps(self, window: Window) -> tuple[Gap, ...]:
+        """Return what of a window, up to now, the open source lacks as far as is known: of others than stores nothing.
+
+        It is looked up before the entries are read, so that what is synced meanwhile counts as missing still. A window
+        without a beginning begins where the store does.
+        """
+        if not self.sync_states:
+            return ()
+        from taplogs.archive.coverage import Span
+        from taplogs.archive.gaps import gaps_of
+
+        now = format_timestamp(self.runtime.clock())
+        return gaps_of(self.sync_states, Span(window.since_text, min(window.until_text or now, now)))
+
+    def tell_gaps(self, window: Window, name: str = "this window") -> tuple[Gap, ...]:
+        """Say what of a window is missing in the open source, and return it; `name` is the window's in words."""
+        if gaps := self.gaps(window):
+            from taplogs.cli.gap_words import notice_of
+
+            if notice := notice_of(self, window, gaps, name):
+                self.notice(notice)
+        return gaps
 
     @property
     def surroundings(self) -> Surroundings:
@@ -238,16 +278,18 @@ class Session:
         window = filters.window(source.now() if filters.is_relative else self.runtime.clock(), self.zone)
         if window.since or window.until:
             self.tell_window(window)
+        self.tell_gaps(window)
         return query.within(window)
 
     def tell_window(self, window: Window, label: str = "", rest: str = "") -> None:
         """Tell a person which window is read."""
         if self.messages and self.messages.screen.is_terminal:
-            since = self._local(window.since) if window.since else "the beginning"
-            until = self._local(window.until) if window.until else "now"
+            since = self.local(window.since) if window.since else "the beginning"
+            until = self.local(window.until) if window.until else "now"
             self.notice(f"{label}from {since} until {until}{rest}")
 
-    def _local(self, instant: datetime) -> str:
+    def local(self, instant: datetime) -> str:
+        """Return a time as people read it, in the time zone of this run."""
         return in_zone(instant, self.zone).isoformat(" ", "seconds")
 
     def with_progress(self, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
@@ -283,8 +325,8 @@ class Session:
     def filters_on(self, query: LogQuery) -> str:
         """Return which filters are on, in parentheses after a space; empty without any."""
         active = [f"{item.option} {item}" for item in query.filters]
-        active += [f"since {self._local(query.window.since)}"] if query.window.since else []
-        active += [f"until {self._local(query.window.until)}"] if query.window.until else []
+        active += [f"since {self.local(query.window.since)}"] if query.window.since else []
+        active += [f"until {self.local(query.window.until)}"] if query.window.until else []
         return f" ({', '.join(active)})" if active else ""
 
     def notice(self, message: str) -> None:

@@ -57,10 +57,12 @@ def show_entries(
         entries, missing = _find(log_source, ids)
         if entries:
             _write(entries, form, session, full=full)
+        hint = _hint(session) if missing else None
     if missing:
         for error in missing[:-1]:
             session.notice(error.message)
-        raise missing[-1]
+        error = missing[-1]
+        raise EntryNotFound(error.message, error.hint or hint)
 
 
 def _find(source: LogSource, ids: list[str]) -> tuple[list[LogEntry], list[EntryNotFound]]:
@@ -73,6 +75,15 @@ def _find(source: LogSource, ids: list[str]) -> tuple[list[LogEntry], list[Entry
         except EntryNotFound as error:
             missing.append(error)
     return entries, missing
+
+
+def _hint(session: Session) -> str | None:
+    """Return why an entry may be missing, and what to do; None where nothing but its id is to blame."""
+    if not session.sync_states:
+        return None
+    from taplogs.cli.gap_words import hint_of_missing_entry
+
+    return hint_of_missing_entry(session)
 
 
 def _flags(**flags: bool) -> list[tuple[str, bool]]:

@@ -92,6 +92,7 @@ def tail_entries(
         now = log_source.now()
         query = query.within(filters.window(now, session.zone))
         _refuse_past(filters, query.window, now)
+        session.tell_gaps(query.window)
         end.set(query.window.until, log_source.now)
         follower = Follower(
             log_source, query, pace, monotonic=runtime.monotonic, sleep=reader.wait, notice=session.notice

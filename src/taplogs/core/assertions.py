@@ -14,6 +14,7 @@ from taplogs.core.dimensions import Dimension, Group, in_order, status_class
 from taplogs.core.duration import exact_milliseconds
 from taplogs.core.error_groups import ErrorGroup
 from taplogs.core.filters import StatusFilter
+from taplogs.core.gap import Gap
 from taplogs.core.stats import OTHERS, Figures
 from taplogs.core.timespan import Window
 from taplogs.errors import UsageError
@@ -95,7 +96,8 @@ class Finding(Struct, frozen=True):
 class Outcome(Struct, frozen=True):
     """What a check has found, in the order of a report, of which windows; groups are by `dimensions`.
 
-    `earlier` is the window that new errors are new beside. `allow_few`: too few requests are no failure.
+    `earlier` is the window that new errors are new beside. `allow_few`: too few requests are no failure. `gaps` are
+    parts of the windows of which nothing is known, so that what holds of the rest is no pass.
     """
 
     findings: Sequence[Finding]
@@ -104,6 +106,7 @@ class Outcome(Struct, frozen=True):
     window: Window
     earlier: Window | None = None
     allow_few: bool = False
+    gaps: Sequence[Gap] = ()
 
     def number(self, verdict: Verdict) -> int:
         """Return how many findings have this verdict."""

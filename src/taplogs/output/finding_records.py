@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import to_builtins
+
 from taplogs.core.assertions import Finding, Outcome, Value, Verdict
 from taplogs.core.dimensions import Dimension
 from taplogs.core.error_groups import ErrorGroup
@@ -12,12 +14,16 @@ from taplogs.output.stats_records import window_record
 
 
 def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """Return the outcome as one document: whether all assertions hold, how they ended, the windows, each finding."""
-    document: dict[str, Any] = {"holds": not outcome.unmet}
+    """Return the outcome as one document: whether all assertions hold, how they ended, the windows, each finding.
+
+    Nothing is said to hold of windows of which something is missing: `gaps` names it.
+    """
+    document: dict[str, Any] = {"holds": not outcome.unmet and not outcome.gaps}
     document |= {verdict.value: outcome.number(verdict) for verdict in Verdict}
     document |= {"requests": outcome.requests, "window": window_record(outcome.window)}
     if outcome.earlier is not None:
         document["comparedWindow"] = window_record(outcome.earlier)
+    document["gaps"] = list(map(to_builtins, outcome.gaps))
     return {**document, "assertions": finding_records(outcome)}
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from taplogs.core.apikey import mask_keys
-from taplogs.core.assertions import Assertion, Finding, Unit, Value, Verdict
+from taplogs.core.assertions import Assertion, Finding, Outcome, Unit, Value, Verdict
 from taplogs.core.error_groups import ErrorGroup
+from taplogs.output.gap_words import gap_words
 from taplogs.output.wording import counted
 
 VERDICTS = {Verdict.FAIL: "fail", Verdict.TOO_FEW: "too few", Verdict.PASS: "pass"}
@@ -45,6 +46,11 @@ def sentence(finding: Finding) -> str:
     if finding.verdict is Verdict.TOO_FEW:
         return f"{name}: too few requests, {requests_of(finding)}"
     return f"{name}: {shown_measured(finding)}, {limit}, of {counted(finding.sample, 'request')}"
+
+
+def incomplete_words(outcome: Outcome) -> str:
+    """Return what of the windows was not there to be checked, as one sentence; its times are in UTC."""
+    return f"not all of the window was checked: {gap_words(outcome.gaps)}"
 
 
 def requests_of(finding: Finding) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from taplogs.core.assertions import Finding, Outcome, Verdict
 from taplogs.output.finding_text import (
     VERDICTS,
+    incomplete_words,
     new_error_lines,
     requests_of,
     sentence,
@@ -26,12 +27,17 @@ _MARKS = {Verdict.FAIL: "❌", Verdict.TOO_FEW: "⚠️", Verdict.PASS: "✅"}
 
 
 def annotation_lines(outcome: Outcome, screen: Screen) -> Iterator[str]:
-    """Yield workflow commands, a line each: an error for each unmet finding, warnings for too few that are allowed."""
+    """Yield workflow commands, a line each: an error for each unmet finding, warnings for too few that are allowed.
+
+    What was not there to be checked is an error, too.
+    """
     unmet = outcome.unmet
     yield from _of_kind("error", unmet, screen)
     if outcome.allow_few:
         yield from _of_kind("warning", [item for item in outcome.findings if item.verdict is Verdict.TOO_FEW], screen)
-    if not unmet:
+    if outcome.gaps:
+        yield _command("error", without_commands(screen.clean(incomplete_words(outcome))))
+    elif not unmet:
         held = outcome.number(Verdict.PASS)
         yield _command("notice", f"{counted(held, 'assertion')} {'holds' if held == 1 else 'hold'}")
 
@@ -72,6 +78,8 @@ def job_summary(outcome: Outcome, top: int | None) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     if hidden := len(outcome.findings) - len(outcome.findings[:top]):
         lines += ["", f"and {hidden:,} more"]
+    if outcome.gaps:
+        lines += ["", f"{_MARKS[Verdict.TOO_FEW]} {_code(incomplete_words(outcome))}"]
     new = [line for finding in outcome.findings if not finding.scope.group for line in new_error_lines(finding)]
     if new:
         lines += ["", "New errors:", "", *(f"- {_code(line)}" for line in new)]

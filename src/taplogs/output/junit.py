@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from taplogs.core.assertions import Finding, Outcome, Verdict
-from taplogs.output.finding_text import VERDICTS, new_error_lines, sentence, shown_limit
+from taplogs.output.finding_text import VERDICTS, incomplete_words, new_error_lines, sentence, shown_limit
 from taplogs.output.terminal import harmless
 
 _SUITE = "taplogs check"
 _CLASS_OF_ALL = "taplogs.check"
+_WHOLE = "the whole window"
+"""The test case that what was asked for was all there to be checked; only of windows of which something is missing."""
 
 
 def junit_report(outcome: Outcome, moment: datetime) -> bytes:
@@ -17,7 +19,12 @@ def junit_report(outcome: Outcome, moment: datetime) -> bytes:
     from xml.etree import ElementTree
 
     failed, few = len(outcome.unmet), outcome.number(Verdict.TOO_FEW) if outcome.allow_few else 0
-    numbers = {"tests": str(len(outcome.findings)), "failures": str(failed), "errors": "0"}
+    unknown = 1 if outcome.gaps else 0
+    numbers = {
+        "tests": str(len(outcome.findings) + unknown),
+        "failures": str(failed),
+        "errors": str(unknown),
+    }
     root = ElementTree.Element("testsuites", {"name": _SUITE, **numbers})
     made = moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00")
     suite = ElementTree.SubElement(
@@ -34,6 +41,9 @@ def junit_report(outcome: Outcome, moment: datetime) -> bytes:
             reason = {"type": VERDICTS[finding.verdict], "message": sentence(finding)}
             element = ElementTree.SubElement(case, "skipped" if skipped else "failure", reason)
             element.text = "\n".join(map(harmless, new_error_lines(finding))) or None
+    if outcome.gaps:
+        case = ElementTree.SubElement(suite, "testcase", {"classname": _CLASS_OF_ALL, "name": _WHOLE})
+        ElementTree.SubElement(case, "error", {"type": "incomplete", "message": incomplete_words(outcome)})
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
     return document + b"\n"
