@@ -1,0 +1,220 @@
+"""The writer of the log: a queue with a bound, and a thread that stores what is on it. Traffic never waits for it."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from taplogs.core.entry import LogEntry
+from taplogs.errors import TaplogsError
+from taplogs.gateway.entries import EntryBuilder
+from taplogs.gateway.recording import Recorded
+from taplogs.sources.protocol import UnstorableEntry
+
+_BATCH = 100
+"""So many entries are stored at once: more would hold the interpreter for longer than a request may be delayed."""
+
+_FIRST_WAIT = 0.25
+_LONGEST_WAIT = 5.0
+_STORE_FAULTS = (TaplogsError, sqlite3.Error, OSError)
+
+
+class Bounds(Struct, frozen=True):
+    """How much may wait to be stored, and for how many seconds it waits for company."""
+
+    entries: int = 10_000
+    payload_bytes: int = 64 << 20
+    flush_seconds: float = 0.5
+
+
+class WriterStatus(Struct, frozen=True):
+    """How the writer is. `fault` is why the store fails just now, None where it does not; nothing of it is secret.
+
+    `queued` entries wait, `stored` and `lost` ones are counted since the start; `last_stored_at` is a canonical
+    timestamp.
+    """
+
+    queued: int
+    stored: int
+    lost: int
+    fault: str | None
+    last_stored_at: str | None
+
+
+class Adding(Protocol):
+    """A store, as far as it is written to."""
+
+    def add(self, entries: Iterable[LogEntry]) -> int:
+        """Store those entries whose id is not here yet, all of them or none; return how many were new."""
+        ...
+
+
+class LogWriter:
+    """Stores what was recorded, soon. `put` may be called by any thread; what finds no room is counted as lost."""
+
+    def __init__(
+        self,
+        store: Adding,
+        builder: EntryBuilder,
+        *,
+        report: Callable[[str], None],
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        tend: Callable[[], None] | None = None,
+    ) -> None:
+        """`report` is told, by the writer's thread, when entries are lost or the store fails, and when that is over.
+
+        `tend` is called between batches, now and then: what else is to be done with the store.
+        """
+        self._store = store
+        self._builder = builder
+        self._report = report
+        self._bounds = bounds
+        self._tend = tend
+        self._lock = threading.Lock()
+        self._queue: deque[Recorded] = deque()
+        self._waiting = self._waiting_bytes = 0
+        self._stored = self._lost = self._lost_told = 0
+        self._fault: str | None = None
+        self._last_stored_at: str | None = None
+        self._wake = threading.Event()
+        self._closing_at: float | None = None
+        self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to store."""
+        self._thread.start()
+
+    def put(self, recorded: Recorded) -> None:
+        """Have a request stored; where there is no room for it, it is counted as lost. Never waits."""
+        size = recorded.size
+        with self._lock:
+            has_room = self._waiting < self._bounds.entries and self._waiting_bytes + size <= self._bounds.payload_bytes
+            if not has_room:
+                self._lost += 1
+                return
+            self._queue.append(recorded)
+            self._waiting += 1
+            self._waiting_bytes += size
+        if self._waiting == _BATCH:
+            self._wake.set()
+
+    def status(self) -> WriterStatus:
+        """Return how it is now, without waiting for the store."""
+        return WriterStatus(self._waiting, self._stored, self._lost, self._fault, self._last_stored_at)
+
+    def close(self, seconds: float) -> int:
+        """Store what waits, for so many seconds at the most; return how many could not be stored, and are lost."""
+        self._closing_at = time.monotonic() + seconds
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds + 1)
+        with self._lock:
+            return self._waiting
+
+    def _run(self) -> None:
+        while True:
+            is_last = self._closing_at is not None
+            if not is_last:
+                self._wake.wait(self._bounds.flush_seconds)
+                self._wake.clear()
+            while taken := self._taken():
+                self._write(taken)
+                if self._is_late:
+                    return
+            self._tell_lost()
+            if is_last:
+                return
+            if self._tend:
+                self._guard(self._tend)
+
+    def _taken(self) -> list[Recorded]:
+        """Take the next ones from the queue; they keep their room until they are stored."""
+        with self._lock:
+            return [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+
+    def _write(self, taken: Sequence[Recorded]) -> None:
+        """Store a batch, however often that has to be tried; give up only where the writer is to end."""
+        entries = self._built(taken)
+        wait = _FIRST_WAIT
+        while entries and not self._guard(lambda: self._add(entries)):
+            self._tell_lost()
+            if self._is_late:
+                return
+            self._pause(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
+        with self._lock:
+            self._waiting -= len(taken)
+            self._waiting_bytes -= sum(recorded.size for recorded in taken)
+        self._last_stored_at = entries[-1].created_at if entries else self._last_stored_at
+        self._tell_lost()
+
+    def _built(self, taken: Sequence[Recorded]) -> list[LogEntry]:
+        """Return the entries of a batch; one that cannot be made into an entry is lost, and not the others with it."""
+        try:
+            return self._builder.entries(taken)
+        except Exception as error:  # noqa: BLE001 - whatever strangers have sent, the writer goes on
+            if len(taken) > 1:
+                return [entry for recorded in taken for entry in self._built([recorded])]
+            self._lost += 1
+            self._lost_told += 1
+            self._report(f"request {taken[0].number} cannot be logged, and is lost: {type(error).__name__}")
+            return []
+
+    def _add(self, entries: list[LogEntry]) -> None:
+        try:
+            self._store.add(entries)
+            self._stored += len(entries)
+        except UnstorableEntry:
+            self._add_each(entries)
+
+    def _add_each(self, entries: list[LogEntry]) -> None:
+        """Store entries one by one; one that no store can hold is lost, and not the others with it."""
+        for entry in entries:
+            try:
+                self._store.add([entry])
+                self._stored += 1
+            except UnstorableEntry as error:
+                self._lost += 1
+                self._lost_told += 1
+                self._report(f"the entry {entry.id} cannot be stored, and is lost: it holds {error}")
+
+    def _guard(self, work: Callable[[], None]) -> bool:
+        """Do work with the store; return whether that went well. The first fault is told, and the end of it."""
+        try:
+            work()
+        except _STORE_FAULTS as error:
+            if self._fault is None:
+                self._report(f"the log cannot be written: {_words(error)}; requests pass all the same, entries wait")
+            self._fault = _words(error)
+            return False
+        if self._fault is not None:
+            self._fault = None
+            self._report("the log is written again")
+        return True
+
+    def _tell_lost(self) -> None:
+        lost = self._lost
+        if lost > self._lost_told:
+            number = lost - self._lost_told
+            self._lost_told = lost
+            self._report(f"{number:,} requests are missing in the log: too many waited to be stored")
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, but not beyond the end."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._is_late:
+            time.sleep(min(left, 0.1))
+
+    @property
+    def _is_late(self) -> bool:
+        return self._closing_at is not None and time.monotonic() > self._closing_at
+
+
+def _words(error: Exception) -> str:
+    return error.message if isinstance(error, TaplogsError) else str(error)
