@@ -196,6 +196,7 @@ TABLES = {
     "CREATE TRIGGER more AFTER INSERT ON entries BEGIN DELETE FROM entries; END": "it was given what no store",
     "CREATE VIEW harmless AS SELECT 1": "it was given what no store of taplogs has: CREATE VIEW harmless",
     "CREATE VIRTUAL TABLE more USING fts5(text)": "it was given what no store",
+    "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = CAST(sql AS BLOB)": "it was given what no store",
     RECURSIVE: "it was given what no store of taplogs has: CREATE VIEW entries",
 }
 """What changes its tables."""

@@ -80,7 +80,8 @@ def found_version(connection: sqlite3.Connection, path: Path) -> int:
     Raises ConfigurationError for anything else, DamagedStore for a store whose tables are not as taplogs makes them.
     """
     # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
-    statements = [_normal(sql) for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")]
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    statements = [_normal(str(sql)) for (sql,) in rows]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         if statements or version:
