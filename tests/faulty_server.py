@@ -271,6 +271,7 @@ class Told:
     """What a source told while it worked. `slept` is how long it would have waited, each time."""
 
     notices: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     expected: list[int] = field(default_factory=list)
     received: list[int] = field(default_factory=list)
     debugged: list[str] = field(default_factory=list)
@@ -279,6 +280,10 @@ class Told:
 
     def notice(self, message: str) -> None:
         self.notices.append(message)
+
+    def leave_out(self, message: str) -> None:
+        self.notices.append(message)
+        self.left_out.append(message)
 
     def expect(self, total: int) -> None:
         self.expected.append(total)

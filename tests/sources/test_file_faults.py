@@ -71,7 +71,7 @@ def test_the_first_lines_are_named_the_others_counted_and_all_told_once(tmp_path
         for _ in range(2):
             assert source.count(LogQuery()) == 4999
             assert len(list(source.search(LogQuery(limit=3)))) == 3
-    [notice] = told.notices
+    [notice] = told.left_out
     assert notice.startswith(f"2,002 lines are no entries and left out: {first}:1 (not JSON: ")
     assert f", {first}:3 (" in notice
     assert f", {second}:4999 (" in notice

@@ -198,7 +198,7 @@ class FileSource:
     def _tell(self, faults: FileFaults, repeated: int) -> None:
         told, self._told = self._told, (faults.total, repeated)
         if faults.total > told[0]:
-            self._events.notice(f"{faults}; --strict makes that an error")
+            self._events.leave_out(f"{faults}; --strict makes that an error")
         if repeated > told[1]:
             entries = "1 entry is" if repeated == 1 else f"{repeated:,} entries are"
             self._events.notice(f"{entries} left out: the id had occurred before")
