@@ -91,7 +91,7 @@ class SourceEvents(Protocol):
         ...
 
     def leave_out(self, message: str) -> None:
-        """Something of what was read is left out, such as lines that are no entries: what is made of it is not whole."""
+        """Something of what was read is left out, such as lines that are no entries: the answer is not whole."""
         ...
 
     def expect(self, total: int) -> None:
