@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+
+from recording_upstream import Field, RecordingUpstream, recording_upstream
 
 from command import wait_until
-from recording_upstream import Field, RecordingUpstream, recording_upstream
 from taplogs.core.entry import LogEntry
+from taplogs.core.query import LogQuery, Order
+from taplogs.core.redact import Redactor
+from taplogs.core.redaction_profile import built_in
+from taplogs.gateway.caller import Callers, fingerprint_secret
+from taplogs.gateway.entries import EntryBuilder
+from taplogs.gateway.log_writer import Bounds, LogWriter
+from taplogs.gateway.recording import CapturingRecorder
 from taplogs.gateway.server import GatewayServer
+from taplogs.gateway.traffic import TrafficCounts
 from taplogs.gateway.upstream import Upstream
+from taplogs.sources.sqlite import SqliteStore
+
+LARGEST_BODY = 64 * 1024
 
 HOP_BY_HOP = (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding", b"upgrade")
 """What is of one connection (RFC 9110, section 7.6.1), and is no business of the other side."""
@@ -30,27 +43,66 @@ class Passing:
 
     port: int
     upstream: RecordingUpstream
-    keeps = False
+    store: SqliteStore
+    path: Path
+    is_quiet: Callable[[], bool]
+    """Whether no client is connected, and nothing waits to be stored."""
+    _seen: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def begin_anew(self) -> None:
+        """Forget what passed so far."""
+        wait_until(self.is_quiet)
         self.upstream.forget()
+        self._seen = {entry.id for entry in self._all()}
 
     def entries(self, count: int) -> list[LogEntry]:
-        raise NotImplementedError
+        """Return the entries that were stored since, the oldest first, as soon as there are so many; no more."""
+        wait_until(lambda: len(self._new()) >= count)
+        found = self._new()
+        assert len(found) == count, found
+        return found
+
+    def _new(self) -> list[LogEntry]:
+        return [entry for entry in self._all() if entry.id not in self._seen]
+
+    def _all(self) -> list[LogEntry]:
+        return list(self.store.search(LogQuery(order=Order.OLDEST_FIRST)))
 
 
 @contextmanager
 def passing(path: Path) -> Iterator[Passing]:
-    with recording_upstream() as upstream:
-        server = GatewayServer(Upstream(upstream.url), None, inner="http://127.0.0.1:9", drain_seconds=5)
+    """Run a gateway with what it logs in a store at `path`, until the end of the block."""
+    with ExitStack() as running:
+        upstream = running.enter_context(recording_upstream())
+        store = running.enter_context(closing(SqliteStore(path)))
+        callers = Callers(fingerprint_secret(store.database))
+        redactor = Redactor(built_in("secrets"), b"")
+        builder = EntryBuilder(callers, redactor, run=7, company="acme", largest_body=LARGEST_BODY, clock=_now)
+        told: list[str] = []
+        writer = LogWriter(store, builder, report=told.append, bounds=Bounds(flush_seconds=0.01))
+        recorder = CapturingRecorder(writer.put, clock=_now, monotonic=time.monotonic, largest_body=LARGEST_BODY)
+        # Nothing listens at port 9: what is for the gateway itself is no business of these tests.
+        counts = TrafficCounts()
+        server = GatewayServer(
+            Upstream(upstream.url), recorder, inner="http://127.0.0.1:9", drain_seconds=5, counts=counts
+        )
+        writer.start()
         thread = threading.Thread(target=server.serve_forever, args=(lambda _url: None,))
         thread.start()
         try:
-            yield Passing(int(server.url.rpartition(":")[2]), upstream)
+            port = int(server.url.rpartition(":")[2])
+            is_quiet = lambda: counts.connections == 0 and writer.status().queued == 0  # noqa: E731 - read with the next
+            yield Passing(port, upstream, store, path, is_quiet)
         finally:
             server.stop()
             thread.join()
+            assert writer.close(10) == 0
+            assert told == []
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
