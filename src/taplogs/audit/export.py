@@ -140,7 +140,8 @@ class Export:
         return tuple(Gap(since, until, reason) for reason in self.progress.left_out)
 
     def _leave_out(self, reasons: Iterable[str]) -> None:
-        self.progress = replace(self.progress, left_out=tuple(dict.fromkeys(map(self._text, reasons))))
+        known = self.progress.left_out
+        self.progress = replace(self.progress, left_out=tuple(dict.fromkeys([*known, *map(self._text, reasons)])))
 
     def _text(self, reason: str) -> str:
         return manifest_text(reason, self._redactor)

@@ -176,7 +176,7 @@ def _unchecked(session: Session, filters: FilterOptions, measurement: Measuremen
     end = age_of_end(session, measurement.query.window, now.gaps) if filters.until is None else None
     begin = now.window.since or session.runtime.clock()
     is_short = end is not None and end <= _MOST_MISSING * (session.runtime.clock() - begin)
-    return (() if is_short else now.gaps) + (before.gaps if before else ())
+    return (now.gaps[:-1] if is_short else now.gaps) + (before.gaps if before else ())
 
 
 def _scopes(

@@ -32,23 +32,29 @@ def notice_of(session: Session, window: Window, gaps: Sequence[Gap], name: str) 
 
     `name` is the window's in words.
     """
+    end = age_of_end(session, window, gaps)
+    if end is not None and end < _FRESH:
+        gaps = gaps[:-1]
+    if not gaps:
+        return None
     found = remedy(session, gaps)
     pulls = f"; {found}" if found else ""
-    end = age_of_end(session, window, gaps)
-    if end is None:
+    if end is None or len(gaps) > 1 or end < _FRESH:
         return f"{store_name(session)} does not hold all of {name}: {words_of(session, gaps)}{pulls}"
-    if end < _FRESH:
-        return None
-    since = words_of_time(session, gaps[-1].since or "")
+    since = words_of_time(session, gaps[0].since or "")
     return f"{store_name(session)} ends at {since}, {duration(end.total_seconds())} ago{pulls}"
 
 
 def age_of_end(session: Session, window: Window, gaps: Sequence[Gap]) -> timedelta | None:
-    """Return for how long a store has not been synced, where that is all it lacks of a window that ends now."""
-    if len(gaps) != 1 or gaps[0].since is None or gaps[0].reason != NOT_SYNCED:
+    """Return for how long a store has not been synced, where that is the last of its gaps; None in other cases.
+
+    The window ends now then, and begins before the store ends.
+    """
+    last = gaps[-1] if gaps else None
+    if last is None or last.since is None or last.since <= window.since_text or last.reason != NOT_SYNCED:
         return None
-    now, since, until = session.runtime.clock(), parse_timestamp(gaps[0].since), parse_timestamp(gaps[0].until)
-    return now - since if gaps[0].since > window.since_text and now - until < _FRESH else None
+    now = session.runtime.clock()
+    return now - parse_timestamp(last.since) if now - parse_timestamp(last.until) < _FRESH else None
 
 
 def hint_of_missing_entry(session: Session) -> str | None:
