@@ -67,7 +67,7 @@ def decode_state(text: bytes) -> SyncState:
     except (ValueError, RecursionError) as error:
         raise TaplogsError(
             f"what the archive says of its last sync cannot be read: {error}",
-            "'taplogs archive verify' names all that is wrong with it, and says how to replace it",
+            "'taplogs archive verify', with the same --source, names all that is wrong, and says how to replace it",
         ) from None
     raise TaplogsError(
         f"the archive was synced by another version of taplogs: {schema!r}, not {_SCHEMA!r}", "upgrade taplogs"
