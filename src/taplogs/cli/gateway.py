@@ -2,25 +2,104 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+
+from taplogs.errors import TaplogsError
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from taplogs.backend.app import KeyCheck
-    from taplogs.backend.ratelimit import RateLimit
+    from _typeshed.wsgi import WSGIApplication
+
     from taplogs.backend.server import BackendServer
     from taplogs.cli.passing import Passing
-    from taplogs.cli.serve_options import ListenOptions
+    from taplogs.cli.session import Session
+    from taplogs.gateway.health import TrafficHealth
+    from taplogs.gateway.log_writer import LogWriter
+    from taplogs.gateway.recording import CapturingRecorder
     from taplogs.gateway.server import GatewayServer
+    from taplogs.gateway.traffic import TrafficCounts
+    from taplogs.gateway.upstream import Upstream
     from taplogs.sources.clickhouse import ClickHouseStore
     from taplogs.sources.sqlite import SqliteStore
+    from taplogs.sources.sqlite_database import SqliteDatabase
+
+_LAST_SECONDS = 10.0
+"""How long what is queued may take to be stored in the end."""
+
+
+class Capture(Struct, frozen=True):
+    """What logs the requests that pass to an upstream."""
+
+    upstream: Upstream
+    counts: TrafficCounts
+    recorder: CapturingRecorder
+    writer: LogWriter
+    health: TrafficHealth
+
+    @classmethod
+    def into(
+        cls,
+        entries: SqliteStore | ClickHouseStore,
+        place: str,
+        database: SqliteDatabase,
+        passing: Passing,
+        session: Session,
+    ) -> Capture:
+        """Return what logs into a store at `place`; `database` keeps the secret that clients are told apart with."""
+        from taplogs.core.redact import Redactor
+        from taplogs.core.redaction_profile import built_in
+        from taplogs.gateway.caller import Callers, fingerprint_secret
+        from taplogs.gateway.entries import RUNS, EntryBuilder
+        from taplogs.gateway.health import TrafficHealth
+        from taplogs.gateway.log_writer import LogWriter
+        from taplogs.gateway.recording import CapturingRecorder
+        from taplogs.gateway.retention import Retention
+        from taplogs.gateway.traffic import TrafficCounts
+
+        runtime, counts = session.runtime, TrafficCounts()
+        builder = EntryBuilder(
+            Callers(fingerprint_secret(database), passing.trusted_proxies),
+            Redactor(built_in("secrets"), b""),
+            run=int.from_bytes(runtime.random_bytes(2)) % RUNS,
+            company=passing.company,
+            largest_body=passing.largest_body,
+            clock=runtime.clock,
+        )
+        oldest_kept = passing.oldest_kept
+        retention = Retention(entries, oldest_kept, monotonic=runtime.monotonic) if oldest_kept else None
+
+        def report(message: str) -> None:
+            with suppress(OSError, ValueError):  # whether anybody reads it or not, the log goes on
+                session.notice(message)
+
+        writer = LogWriter(entries, builder, report=report, tend=retention.tend if retention else None)
+        return cls(
+            upstream=passing.upstream,
+            counts=counts,
+            recorder=CapturingRecorder(
+                writer.put, clock=runtime.clock, monotonic=runtime.monotonic, largest_body=passing.largest_body
+            ),
+            writer=writer,
+            health=TrafficHealth(
+                counts,
+                writer.status,
+                lambda: retention.removed if retention else 0,
+                place=place,
+                monotonic=runtime.monotonic,
+            ),
+        )
 
 
 class Server(Protocol):
-    """What listens from the moment it is opened."""
+    """What listens from the moment it is made."""
 
     def serve(self, ready: Callable[[str], None]) -> bool:
         """Serve until a signal, and return whether all running requests were answered in time.
@@ -38,6 +117,7 @@ class PlainServer:
     """The backend alone."""
 
     def __init__(self, server: BackendServer) -> None:
+        """Take the server as it listens."""
         self._server = server
 
     def serve(self, ready: Callable[[str], None]) -> bool:
@@ -52,22 +132,31 @@ class PlainServer:
 
 
 class FrontServer:
-    """A gateway's server, and behind it the backend, which answers for the logs."""
+    """A gateway's server, and behind it the backend, which answers for the logs; and what writes the log, if any."""
 
-    def __init__(self, front: GatewayServer, inner: BackendServer) -> None:
-        """Take both as they listen."""
+    def __init__(self, front: GatewayServer, inner: BackendServer, writer: LogWriter | None) -> None:
+        """Take both servers as they listen."""
         self._front = front
         self._inner = inner
+        self._writer = writer
 
     def serve(self, ready: Callable[[str], None]) -> bool:
-        """Serve until a signal, and return whether all running requests were answered in time."""
+        """Serve until a signal, and return whether all running requests were answered in time.
+
+        Raises TaplogsError where entries could not be stored in the end.
+        """
         answering = threading.Thread(target=self._inner.run, name="logs")
         answering.start()
+        if self._writer:
+            self._writer.start()
         try:
-            return self._front.serve_forever(ready)
+            with _handlers_restored():
+                return self._front.serve_forever(ready)
         finally:
             self._inner.stop()
             answering.join()
+            if self._writer:
+                _finish(self._writer)
 
     def close(self) -> None:
         """Stop listening."""
@@ -76,37 +165,55 @@ class FrontServer:
 
 
 def open_server(
-    entries: SqliteStore | ClickHouseStore,
-    keys: KeyCheck,
-    limit: RateLimit | None,
-    passing: Passing | None,
-    listening: ListenOptions,
+    application: WSGIApplication,
+    capture: Capture | None,
+    host: str,
+    port: int,
+    *,
+    threads: int,
     tls: ssl.SSLContext | None,
 ) -> Server:
-    """Return a server that listens where it was told to; raises TaplogsError where it cannot."""
-    from taplogs.backend.app import create_app
+    """Return a server of `application` that listens; raises TaplogsError where it cannot."""
     from taplogs.backend.server import BackendServer
 
-    host, port = listening.address
-    if passing is None and tls is None:
-        application = create_app(entries, keys=keys, rate_limit=limit)
-        return PlainServer(BackendServer(application, host=host, port=port, threads=listening.threads))
+    if capture is None and tls is None:
+        return PlainServer(BackendServer(application, host=host, port=port, threads=threads))
     from taplogs.gateway.server import GatewayServer
-    from taplogs.gateway.traffic import TrafficCounts
 
-    counts = TrafficCounts()
-    inner = BackendServer(create_app(entries, keys=keys, rate_limit=limit), threads=listening.threads)
+    inner = BackendServer(application, threads=threads)
     try:
         front = GatewayServer(
-            passing.upstream if passing else None,
-            None,
+            capture.upstream if capture else None,
+            capture.recorder if capture else None,
             inner=inner.url,
             host=host,
             port=port,
             ssl_context=tls,
-            counts=counts,
+            counts=capture.counts if capture else None,
         )
     except BaseException:
         inner.close()
         raise
-    return FrontServer(front, inner)
+    return FrontServer(front, inner, capture.writer if capture else None)
+
+
+def _finish(writer: LogWriter) -> None:
+    """Have what is queued stored; raises TaplogsError where not all of it could be."""
+    if lost := writer.close(_LAST_SECONDS):
+        fault = writer.status().fault or "there was no time left"
+        raise TaplogsError(
+            f"stopped, but the last entries could not be stored, {lost:,} of them: {fault}",
+            "these requests were answered, and are missing in the log",
+        )
+
+
+@contextmanager
+def _handlers_restored() -> Iterator[None]:
+    """Have signals mean afterwards what they meant before: asyncio leaves what Python begins with."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    previous = [(number, signal.getsignal(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in previous:
+            signal.signal(number, handler)

@@ -21,9 +21,8 @@ from taplogs.sources.address import BackendAddress, is_loopback
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from taplogs.gateway.caller import Network
     from taplogs.gateway.upstream import Upstream
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LARGEST_BODY = 16 * 1024 * 1024
 _DEFAULT_BODY = 64 * 1024

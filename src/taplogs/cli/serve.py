@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from taplogs.cli.command import build_command
-from taplogs.cli.gateway import open_server
+from taplogs.cli.gateway import Capture, open_server
 from taplogs.cli.opening import open_clickhouse
 from taplogs.cli.options import DisplayOptions, SourceOptions
 from taplogs.cli.passing import Passing
@@ -56,6 +56,7 @@ def serve(
     display: DisplayOptions,
 ) -> None:
     """Run the reference logging backend, or the gateway, until Ctrl-C."""
+    from taplogs.backend.app import create_app
     from taplogs.backend.keys import ApiKeys
     from taplogs.backend.ratelimit import RateLimit
 
@@ -72,7 +73,10 @@ def serve(
             _revoke(session, keys, access.revoke_key)
         _refuse_open_door(keys, host, is_key_coming=access.new_key or held_key is not None)
         known = _known(keys, held_key)
-        with closing(open_server(entries, known, limit, passing, listening, tls)) as server:
+        capture = Capture.into(entries, _place(entries), database, passing, session) if passing else None
+        application = create_app(entries, keys=known, rate_limit=limit, health=capture.health if capture else None)
+        server = open_server(application, capture, host, port, threads=listening.threads, tls=tls)
+        with closing(server):
             for file in stored.load or []:
                 _load(session, entries, file)
             # Only a server that listens makes a key: one that nobody was shown could never be used.
@@ -82,6 +86,13 @@ def serve(
     if not drained:
         raise TaplogsError("stopped, but not every running request could be answered in time")
     session.notice("stopped")
+
+
+def _place(entries: SqliteStore | ClickHouseStore) -> str:
+    """Return where a store is, as its faults say it."""
+    from taplogs.sources.sqlite import SqliteStore
+
+    return str(entries.database.path) if isinstance(entries, SqliteStore) else entries.address.origin
 
 
 def _known(keys: ApiKeys, held: ApiKey | None) -> ApiKeys | KeysBesideOne:
