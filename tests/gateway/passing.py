@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from recording_upstream import Field, RecordingUpstream, recording_upstream
 
-from command import wait_until
+from command import Command, wait_until
+from serving import running_backend
+from taplogs.backend.app import BASE_PATH
 from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery, Order
 from taplogs.core.redact import Redactor
@@ -39,9 +41,10 @@ def within_hop(fields: Sequence[Field], but: bytes = b"") -> list[Field]:
 
 @dataclass
 class Passing:
-    """`port` is the gateway's, on the loopback interface."""
+    """`port` is the gateway's, on the loopback interface; `key` is one that its logs are read with."""
 
     port: int
+    key: str
     upstream: RecordingUpstream
     store: SqliteStore
     path: Path
@@ -51,7 +54,12 @@ class Passing:
 
     @property
     def url(self) -> str:
+        """Its URL, without a path."""
         return f"http://127.0.0.1:{self.port}"
+
+    def reading(self, taplogs: Command) -> Command:
+        """Return the command as one that reads the gateway's logs."""
+        return taplogs.with_env(TAPLOGS_BASE_URL=self.url + BASE_PATH, TAPLOGS_API_KEY=self.key)
 
     def begin_anew(self) -> None:
         """Forget what passed so far."""
@@ -78,17 +86,17 @@ def passing(path: Path) -> Iterator[Passing]:
     """Run a gateway with what it logs in a store at `path`, until the end of the block."""
     with ExitStack() as running:
         upstream = running.enter_context(recording_upstream())
-        store = running.enter_context(closing(SqliteStore(path)))
+        backend = running.enter_context(running_backend(path))
+        store = backend.store
         callers = Callers(fingerprint_secret(store.database))
         redactor = Redactor(built_in("secrets"), b"")
         builder = EntryBuilder(callers, redactor, run=7, company="acme", largest_body=LARGEST_BODY, clock=_now)
         told: list[str] = []
         writer = LogWriter(store, builder, report=told.append, bounds=Bounds(flush_seconds=0.01))
         recorder = CapturingRecorder(writer.put, clock=_now, monotonic=time.monotonic, largest_body=LARGEST_BODY)
-        # Nothing listens at port 9: what is for the gateway itself is no business of these tests.
         counts = TrafficCounts()
         server = GatewayServer(
-            Upstream(upstream.url), recorder, inner="http://127.0.0.1:9", drain_seconds=5, counts=counts
+            Upstream(upstream.url), recorder, inner=backend.url.removesuffix(BASE_PATH), drain_seconds=5, counts=counts
         )
         writer.start()
         thread = threading.Thread(target=server.serve_forever, args=(lambda _url: None,))
@@ -96,7 +104,7 @@ def passing(path: Path) -> Iterator[Passing]:
         try:
             port = int(server.url.rpartition(":")[2])
             is_quiet = lambda: counts.connections == 0 and writer.status().queued == 0  # noqa: E731 - read with the next
-            yield Passing(port, upstream, store, path, is_quiet)
+            yield Passing(port, backend.key, upstream, store, path, is_quiet)
         finally:
             server.stop()
             thread.join()

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from hashlib import sha256
-from typing import IO
+from io import BufferedReader
 
 Field = tuple[bytes, bytes]
 
@@ -203,7 +203,7 @@ class RecordingUpstream:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
-            with connection, connection.makefile("rb", _PIECE) as stream:
+            with connection, connection.makefile("rb") as stream:
                 while request := self._head(stream, number):
                     self._answer(connection, stream, request)
         except WrongRequest as wrong:
@@ -220,7 +220,7 @@ class RecordingUpstream:
             self.lost += 1
             self._changed.notify_all()
 
-    def _head(self, stream: IO[bytes], number: int) -> Received | None:
+    def _head(self, stream: BufferedReader, number: int) -> Received | None:
         """Return the next request, once its head has come; None at the end of the connection."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -239,7 +239,7 @@ class RecordingUpstream:
         _check_head(request)
         return request
 
-    def _answer(self, connection: socket.socket, stream: IO[bytes], request: Received) -> None:
+    def _answer(self, connection: socket.socket, stream: BufferedReader, request: Received) -> None:
         with self._changed:
             played = self._scripts.popleft() if self._scripts else script(PLAIN)
         if not played.early:
@@ -252,7 +252,7 @@ class RecordingUpstream:
         if not request.is_whole:  # answered early, and nothing said what then
             self._read_body(stream, request)
 
-    def _read_body(self, stream: IO[bytes], request: Received) -> None:
+    def _read_body(self, stream: BufferedReader, request: Received) -> None:
         if request.values(b"Transfer-Encoding"):
             _read_chunks(stream, request)
         else:
@@ -300,7 +300,7 @@ def _check_head(request: Received) -> None:
             raise WrongRequest(f"the name of a field: {name!r}")
 
 
-def _read_exactly(stream: IO[bytes], request: Received, size: int) -> None:
+def _read_exactly(stream: BufferedReader, request: Received, size: int) -> None:
     while size:
         piece = stream.read(min(size, _PIECE))
         if not piece:
@@ -309,7 +309,7 @@ def _read_exactly(stream: IO[bytes], request: Received, size: int) -> None:
         size -= len(piece)
 
 
-def _read_chunks(stream: IO[bytes], request: Received) -> None:
+def _read_chunks(stream: BufferedReader, request: Received) -> None:
     request.chunks = []
     while True:
         line = stream.readline()
