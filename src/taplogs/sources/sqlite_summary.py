@@ -109,6 +109,7 @@ class Counting:
                     known += times
                 if number != known:
                     counted[None] += number - known
+        check_counted({group[-1] for group in counts}, set())
         merged = (
             (*group, latency, times) for group, counted in counts.items() for latency, times in counted.items() if times
         )
@@ -122,6 +123,7 @@ class Counting:
         counted: Counter[tuple[Any, ...]] = Counter()
         with closing(self._connection.execute(statement, condition.parameters)) as rows:
             while batch := rows.fetchmany(_ROWS):
+                check_counted({row[-2] for row in batch}, {row[-1] for row in batch})
                 counted.update(batch)
                 if len(counted) > _MOST_HELD:
                     self._hand_over(((*row, number) for row, number in counted.items()), columns, summary)
@@ -133,7 +135,6 @@ class Counting:
         width = len(columns)
         keys: list[dict[Any, Key]] = [{} for _ in columns]
         rows = list(counts)
-        check_counted({row[-3] for row in rows}, {row[-2] for row in rows})
         start = 0
         for column, key_of in zip(columns, keys, strict=True):
             values = {row[start : start + column.width] for row in rows}
