@@ -137,8 +137,9 @@ class WrongRequest(Exception):
 class RecordingUpstream:
     """Listens from the moment it is made; use `recording_upstream`."""
 
-    def __init__(self) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    def __init__(self, port: int = 0) -> None:
+        """Listen; port 0 is a free one."""
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port: int = self.listener.getsockname()[1]
         self.authority = b"127.0.0.1:%d" % self.port
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -332,9 +333,9 @@ def _read_chunks(stream: BufferedReader, request: Received) -> None:
 
 
 @contextmanager
-def recording_upstream() -> Iterator[RecordingUpstream]:
-    """Run an upstream until the end of the block."""
-    upstream = RecordingUpstream()
+def recording_upstream(port: int = 0) -> Iterator[RecordingUpstream]:
+    """Run an upstream until the end of the block; port 0 is a free one."""
+    upstream = RecordingUpstream(port)
     thread = threading.Thread(target=upstream.run)
     thread.start()
     try:
