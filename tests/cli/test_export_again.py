@@ -144,3 +144,21 @@ def test_force_loses_nothing_that_was_kept_where_the_backend_does_not_answer(exp
     assert {path.name: path.read_bytes() for path in partial.iterdir()} == before
     assert export.run(*WORDS, "--force").code == 0
     Exported(export.folder / "out").assert_consistent()
+
+
+def test_force_loses_nothing_that_was_kept_where_the_backend_counts_and_then_fails(export: Command) -> None:
+    with FaultyServer(half) as server:
+        assert export.with_env(TAPLOGS_BASE_URL=server.url).run(*WORDS).code == 7
+    partial = export.folder / "out" / ".partial"
+    before = {path.name: path.read_bytes() for path in partial.iterdir()}
+
+    def counting(request: Request) -> list[bytes]:
+        if request.target.endswith("perPage=1") or "perPage=1&" in request.target:
+            return [reply(page([log_entry(1)], totalLogs=9))]
+        return [reply(error_body("INTERNAL", "no"), 400)]
+
+    with FaultyServer(counting) as server:
+        run = export.with_env(TAPLOGS_BASE_URL=server.url).run(*WORDS, "--force", "--debug")
+    assert run.code == 6
+    assert "debug: 200 application/json" in run.err
+    assert {path.name: path.read_bytes() for path in partial.iterdir()} == before

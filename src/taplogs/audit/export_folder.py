@@ -67,9 +67,9 @@ class ExportFolder:
                 with suppress(OSError):  # it is not empty: something is kept
                     self.path.rmdir()
 
-    def discard(self) -> None:
-        """Forget what an earlier run has kept; raises OSError."""
-        for name in (CHECKPOINT, MANIFEST, SIGNATURE, TABLE, RECORDS):
+    def discard(self, *, records: bool = True) -> None:
+        """Forget what an earlier run has kept, but for its records where they are open already; raises OSError."""
+        for name in (CHECKPOINT, MANIFEST, SIGNATURE, TABLE, *([RECORDS] if records else [])):
             (self.partial / name).unlink(missing_ok=True)
 
     def is_finished(self, export_id: str) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from taplogs.audit.chain import PreviousExport
 from taplogs.audit.checkpoint import Checkpoint, Question, read_checkpoint
-from taplogs.audit.export import Export
+from taplogs.audit.export import Batches, Export
 from taplogs.audit.export_folder import ExportFolder
 from taplogs.audit.finished_export import FinishedExport, Verify
 from taplogs.audit.finishing import Ending, Finished, Finisher, missing
@@ -75,6 +75,7 @@ class ExportRun:
         self._folder = ExportFolder(wanted.folder)
         self._previous: PreviousExport | None = None
         self._signing_key: SecretKey | None = None
+        self._has_begun = False
 
     def run(self) -> None:
         """Export; raises TaplogsError, and IncompleteExport where something is kept that can be gone on with."""
@@ -119,11 +120,6 @@ class ExportRun:
                 )
                 if wanted.force:
                     self._tell_lost_signature()
-                    first = query.within(window_of(beginning))
-                    next(
-                        source.search(replace(first, limit=1)), None
-                    )  # what is kept is lost for what can be read alone
-                    self._folder.discard()
                 export = Export(
                     self._folder,
                     beginning,
@@ -132,7 +128,8 @@ class ExportRun:
                     retries=lambda: session.retries,
                 )
                 try:
-                    self._begin(export, leftover)
+                    if not wanted.force:
+                        self._begin(export, leftover)
                     self._export(export, source, query.within(window_of(beginning)))
                 finally:
                     export.records.close()
@@ -244,6 +241,7 @@ class ExportRun:
         return True
 
     def _begin(self, export: Export, leftover: Checkpoint | None) -> None:
+        self._has_begun = True
         if leftover is None:
             export.begin()
             return
@@ -287,10 +285,21 @@ class ExportRun:
     def _read(self, export: Export, source: LogSource, query: LogQuery) -> None:
         self._session.begin_work("read")
         with Interruption() as interruption:
-            export.read(source, query, self._previous.company if self._previous else None, interruption.ends)
+            company = self._previous.company if self._previous else None
+            export.read(source, query, company, lambda batches: interruption.ends(self._begun(export, batches)))
         if interruption.came:
             raise KeyboardInterrupt
         export.end(self._session.left_out)
+
+    def _begun(self, export: Export, batches: Batches) -> Batches:
+        """Yield the batches; what --force replaces is forgotten when the source has given the first, or has none."""
+        first = next(batches, None)
+        if not self._has_begun:
+            self._folder.discard(records=False)
+            self._begin(export, None)
+        if first is not None:
+            yield first
+            yield from batches
 
     def _finish(self, export: Export, ending: Ending) -> Finished:
         session, key = self._session, self._signing_key
@@ -308,6 +317,8 @@ class ExportRun:
 
     def _is_kept(self, export: Export) -> bool:
         """Keep what came; return False where nothing did."""
+        if not self._has_begun:
+            return False
         if not export.progress.end_seen:
             export.rescue()
         if not export.records.rows:
