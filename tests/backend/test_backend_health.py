@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -155,6 +156,17 @@ def test_the_application_runs_under_another_server_and_breaks_none_of_its_rules(
             assert ask(f"{url}/v1/partner/logs/with%2Fslash%20and%20space", key).status_code == 200
             assert ask(f"{url}/v1/partner/logs", key, "HEAD").content == b""
             assert ask(f"{url}/v1/partner/logs").status_code == 401
+
+
+def test_the_application_of_the_documentation_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - it is ours
+    with closing(names["store"]), served_by_the_standard_library(names["application"]) as url:
+        assert ask(f"{url}/healthz").json()["status"] == "ok"
+        assert ask(f"{url}/v1/partner/logs", "sk_test_" + "0" * 22).status_code == 401
 
 
 @contextmanager
