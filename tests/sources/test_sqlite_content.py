@@ -112,6 +112,16 @@ def test_any_entry_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory
         store.close()
 
 
+@pytest.mark.parametrize(
+    "text", [r'"\ud800"', r'{"a":"\udc00","a":1}', "1" * 5000, "[" * 5000 + "]" * 5000, '"é\u2028"', "1e999"], ids=len
+)
+def test_any_payload_comes_back_and_is_sound(store: SqliteStore, text: str) -> None:
+    entry = log_entry(1, request_payload=payload(text))
+    store.add([entry])
+    assert store.get(entry.id) == entry
+    assert list(store.faults()) == []
+
+
 segments = st.sampled_from(
     ["", "v1", "jobs", "17", "{id}", "%s", "%", "a-b", "deadbeef99", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "é", " "]
 )

@@ -218,7 +218,7 @@ class SqliteStore:
                 return None if moment is None else self._moments.text(moment)
 
     def _prepare(self) -> None:
-        with self.database.connection() as connection:
+        with self.database.snapshot() as connection:  # another process may complete a new store meanwhile
             version = found_version(connection, self.database.path)
         if version == SCHEMA_VERSION:
             return

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
-from msgspec import Raw
+from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
 from taplogs.core.entry import NULL
@@ -142,11 +143,20 @@ def payload_of(text: bytes) -> Raw:
     """Return a payload as it was kept; raises ValueError where it is no JSON."""
     try:
         payload = _as_json(text)
-    except RecursionError:  # JSON it is, down to a depth at which nobody looks any further
+    except (DecodeError, RecursionError):
+        _refuse_unless_json(text)
         payload = Raw(text)
     if not text.isascii():
         text.decode("utf-8")
     return payload
+
+
+def _refuse_unless_json(text: bytes) -> None:
+    """Raise ValueError for what is no JSON even to a parser that takes lone surrogates and numbers of any length."""
+    import json
+
+    with suppress(RecursionError):  # JSON it is, down to a depth at which nobody looks any further
+        json.loads(text.decode("utf-8"), parse_int=str, parse_float=str)
 
 
 def store_block(connection: sqlite3.Connection, first: int, pairs: Sequence[Pair]) -> None:

@@ -75,11 +75,10 @@ INSERT INTO traits VALUES (0)
 
 
 def found_version(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of the store in a file, 0 where it is new.
+    """Return the version of the store in a file, 0 where it is new, within one transaction.
 
     Raises ConfigurationError for anything else, DamagedStore for a store whose tables are not as taplogs makes them.
     """
-    # The mark comes last, so that a store which another process completes meanwhile is not taken for a stranger.
     rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
     statements = [_normal(str(sql)) for (sql,) in rows]
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
