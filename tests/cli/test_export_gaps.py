@@ -101,7 +101,7 @@ def test_a_hole_that_is_allowed_is_a_gap_in_the_manifest_and_verify_says_so(sync
     assert (found.completeness["status"], found.completeness["gaps"]) == ("incomplete", [hole])
     verified = synced.here("verify", str(synced.folder / "out"))
     assert verified.code == 8
-    assert f"the export has a gap: not synced, {hole['since']} until {hole['until']}" in verified.out
+    assert f"the export has a gap: from {hole['since']} until {hole['until']}: not synced" in verified.out
 
 
 def test_an_end_that_is_named_and_lies_beyond_the_archive_s_is_a_gap(synced: Command) -> None:
@@ -173,4 +173,20 @@ def test_a_run_that_goes_on_knows_what_the_run_before_left_out(taplogs: Command,
     assert export(taplogs, "out", *words).code == 7
     assert export(taplogs, "out", *words, "--resume").code == 7
     assert export(taplogs, "out", *words, "--resume", "--allow-partial").code == 7
+    assert exported(taplogs, "out").completeness["status"] == "incomplete"
+
+
+def test_where_no_entry_matches_such_lines_are_told_and_nothing_is_left_behind(
+    taplogs: Command, bad_file: Path
+) -> None:
+    run = export(taplogs, "out", "--source", str(bad_file), "--status", "599")
+    assert run.code == 7
+    assert "error: the export is incomplete: " in run.err
+    assert not (taplogs.folder / "out").exists()
+
+
+def test_the_command_that_is_told_finishes_an_export_as_it_is(taplogs: Command, bad_file: Path) -> None:
+    run = taplogs.run("export", "-o", "out", *PLAIN, "--source", str(bad_file), "--until", "2026-11-02")
+    (command,) = [line.strip() for line in run.err.splitlines() if line.startswith("  taplogs")]
+    assert taplogs.shell(command).code == 7
     assert exported(taplogs, "out").completeness["status"] == "incomplete"

@@ -97,7 +97,7 @@ def _completeness(manifest: Manifest) -> Iterator[_Fault]:
     if completeness.status not in ("complete", "incomplete"):
         yield "completeness.status", "manifest_status", f"{completeness.status!r} is neither complete nor incomplete"
     elif completeness.status == "incomplete" or completeness.gaps or not completeness.end_seen:
-        gaps = [f"{gap.reason}, {gap.since or 'the beginning'} until {gap.until}" for gap in completeness.gaps]
+        gaps = [f"from {gap.since or 'the beginning'} until {gap.until}: {gap.reason}" for gap in completeness.gaps]
         yield "completeness", "incomplete", f"the export has a gap: {'; '.join(gaps) or 'the end was not seen'}"
     if (completeness.first is None, completeness.last is None) != (completeness.rows == 0,) * 2:
         yield "completeness", "manifest_counts", "first and last are there where there are records, and only there"

@@ -83,12 +83,15 @@ class Asked:
             )
         if window.until and window.until_text > until:
             session.notice(f"the end asked for, {window.until_text}, lies ahead: exported until now, {until}")
-        until, gaps = self._held_until(window, until)
+        end, gaps = self._held_until(window, until)
         if gaps:
             refused = refused_for_gaps(session, gaps)
             if not allow_partial:
                 raise refused
             session.notice(refused.message)
+        if end < until:
+            session.notice(f"{store_name(session)} ends at {end}: exported until then")
+            until = end
         frozen = Window(window.since, parse_timestamp(until))
         tell_period(session, frozen)
         keeps_key = session.redaction_profile.pseudonyms and not session.pseudonym_key.is_lasting
@@ -118,7 +121,6 @@ class Asked:
         *others, last = gaps
         if last.since is None or last.since <= window.since_text:
             raise refused_for_gaps(session, gaps)
-        session.notice(f"{store_name(session)} ends at {last.since}: exported until then")
         return last.since, tuple(others)
 
     def _window_at(self, now: datetime) -> Window:

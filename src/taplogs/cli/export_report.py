@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from taplogs.audit.export import Export
@@ -61,10 +61,20 @@ def tell_complete(session: Session, folder: Path) -> None:
 
 def tell_kept(session: Session, folder: Path, export: Export) -> None:
     """Say what is kept of a run that ended early, and the command that goes on with it."""
+    session.notice(f"{_kept(folder, export)}; {_GOES_ON}")
+    session.suggest(_resuming(session.runtime.arguments))
+
+
+def tell_unfinished(session: Session, folder: Path, export: Export) -> None:
+    """Say what is kept of a run that read all there was, which was not all there should be; and how to finish it."""
+    session.notice(f"{_kept(folder, export)}; this finishes it as it is, incomplete:")
+    session.suggest(_resuming([*session.runtime.arguments, "--allow-partial"], without=_ABOUT_ENDING[:2]))
+
+
+def _kept(folder: Path, export: Export) -> str:
     last = export.progress.last
     until = f" until {last.timestamp}" if last else ""
-    session.notice(f"{counted(export.records.rows, 'record is', 'records are')} kept in {folder}{until}; {_GOES_ON}")
-    session.suggest(_resuming(session.runtime.arguments))
+    return f"{counted(export.records.rows, 'record is', 'records are')} kept in {folder}{until}"
 
 
 def tell_leftover(session: Session, folder: Path, rows: int) -> None:
@@ -93,9 +103,9 @@ def tell_export(session: Session, folder: Path, finished: Finished, public_key: 
     session.suggest(f"taplogs verify {shell_word(str(folder))}{signed} --expect-head {head}")
 
 
-def _resuming(arguments: Sequence[str]) -> str:
+def _resuming(arguments: Sequence[str], without: Collection[str] = _ABOUT_ENDING) -> str:
     """Return the command that goes on with what this one was to do."""
-    kept = [argument for argument in arguments if argument not in _ABOUT_ENDING]
+    kept = [argument for argument in arguments if argument not in without]
     return " ".join(map(shell_word, ["taplogs", *kept, "--resume"]))
 
 

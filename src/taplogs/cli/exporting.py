@@ -20,7 +20,15 @@ from taplogs.audit.finishing import Ending, Finished, Finisher, missing
 from taplogs.audit.records_table import TableForm
 from taplogs.cli.ending import Interruption
 from taplogs.cli.export_beginning import Asked, window_of
-from taplogs.cli.export_report import reason_of, reason_of_gaps, tell_complete, tell_export, tell_kept, tell_leftover
+from taplogs.cli.export_report import (
+    reason_of,
+    reason_of_gaps,
+    tell_complete,
+    tell_export,
+    tell_kept,
+    tell_leftover,
+    tell_unfinished,
+)
 from taplogs.cli.options import FilterOptions
 from taplogs.cli.session import Session
 from taplogs.core.export_names import SIGNATURE
@@ -47,7 +55,7 @@ _ENDED = (
     "--allow-partial has finished it as it is: --resume does not go on with it, a new export has a folder of its own"
 )
 
-_FINISHED_SO = "with --allow-partial as well, it is finished as it is: an export that is incomplete, and says so"
+_ANEW_WHEN_MENDED = "when what is missing is there, --force begins anew; what is kept here is lost then"
 
 _FOLDER = "-o names a folder"
 
@@ -250,35 +258,46 @@ class ExportRun:
         self._session.notice(f"going on after {counted(export.records.rows, 'record')}")
 
     def _export(self, export: Export, source: LogSource, query: LogQuery) -> None:
-        gaps = self._known_gaps(export)
+        session, wanted = self._session, self._wanted
+        known = self._known_gaps(export)
         try:
-            if not export.progress.end_seen:
-                self._read(export, source, query)
-            count = source.count(query)
-            gaps += missing(export, count)
-            if gaps and not self._wanted.allow_partial:
-                raise IncompleteExport(reason_of_gaps(gaps), _FINISHED_SO)
-            finished = self._finish(export, Ending(self._now(), count, gaps))
+            finished = self._finished(export, source, query, known)
         except KeyboardInterrupt:
             if self._is_kept(export):
-                tell_kept(self._session, self._wanted.folder, export)
+                tell_kept(session, wanted.folder, export)
             raise
+        except IncompleteExport as error:
+            if self._is_kept(export):
+                tell_unfinished(session, wanted.folder, export)
+            raise _incomplete(error.message, _ANEW_WHEN_MENDED) from None
         except (TaplogsError, OSError) as error:
             if not self._is_kept(export):
                 raise
             reason = reason_of(error)
-            if not self._wanted.allow_partial or isinstance(error, OSError):
-                tell_kept(self._session, self._wanted.folder, export)
+            if not wanted.allow_partial or isinstance(error, OSError):
+                tell_kept(session, wanted.folder, export)
                 raise _incomplete(reason, _hint_for(error)) from error
-            gaps += export.broken_off(reason, self._session.left_out)
+            gaps = (*known, *export.broken_off(reason, session.left_out))
             finished = self._finish(export, Ending(self._now(), None, gaps))
-        tell_export(self._session, self._wanted.folder, finished, self._public_key)
-        if gaps:
-            raise _incomplete(reason_of_gaps(gaps), _ENDED)
+        tell_export(session, wanted.folder, finished, self._public_key)
+        if lacking := finished.manifest.completeness.gaps:
+            raise _incomplete(reason_of_gaps(lacking), _ENDED)
+
+    def _finished(self, export: Export, source: LogSource, query: LogQuery, known: tuple[Gap, ...]) -> Finished:
+        """Read the rest, and finish; raises IncompleteExport where something is missing and that is not allowed."""
+        if not export.progress.end_seen:
+            self._read(export, source, query)
+        count = source.count(query)
+        gaps = (*known, *missing(export, count))
+        if gaps and not self._wanted.allow_partial:
+            raise IncompleteExport(reason_of_gaps(gaps))
+        return self._finish(export, Ending(self._now(), count, gaps))
 
     def _known_gaps(self, export: Export) -> tuple[Gap, ...]:
         """Return what the source lacked when the export began, and what else it lacks of the rest by now."""
         begun, since = export.beginning.gaps, export.rest_since
+        if export.progress.end_seen:
+            return begun
         rest = Window(parse_timestamp(since) if since else None, window_of(export.beginning).until)
         return begun + tuple(gap for gap in self._session.gaps(rest) if not _lies_in(gap, begun))
 
@@ -334,8 +353,6 @@ def _lies_in(gap: Gap, known: Sequence[Gap]) -> bool:
 
 
 def _hint_for(error: Exception) -> str | None:
-    if isinstance(error, IncompleteExport):
-        return error.hint
     is_full = isinstance(error, OSError) and error.errno in (ENOSPC, EDQUOT)
     return "free some space, then run the command above, which goes on with --resume" if is_full else None
 
