@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from command import KEY, Command, sample_entries, wait_until
-from files import json_lines
+from files import json_array, json_lines
 from running_tail import recent, tailing
 from serving import Backend, log_entry
 
@@ -101,12 +101,34 @@ def test_bad_lines_are_told_and_a_failure_where_that_is_asked_for(taplogs: Comma
     done = taplogs.here("list", "--source", str(path))
     assert done.code == 0
     assert len(done.rows) == 1
-    assert "1 line is no entry and left out: " in done.err
+    assert "logs.jsonl is not a log entry and was left out: line 2 (not JSON: " in done.err
     assert "\x1b[31m" not in done.err
     strict = taplogs.here("list", "--source", str(path), "--strict", "-o", "table")
     assert (strict.code, strict.out) == (1, "")
     assert "logs.jsonl:2: not JSON" in strict.err
     assert "\x1b[31m" not in strict.err
+
+
+WHAT_IS_LEFT_OUT = {
+    "lines": (json_lines([log_entry(1)]) + b"bad\nworse\n", "2 lines of logs are not log entries and were left out: "),
+    "document": (json_array([log_entry(1), log_entry(2)])[:-9], "logs is incomplete, and what follows is missing: "),
+    "gzip": (gzip.compress(json_lines([log_entry(1)]))[:-5], "logs is incomplete, and what follows is missing: "),
+}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("export", "-o", "out", "--allow-partial", *NO_REDACTION), ("export", "-o", "out"), ("sync", "--to", "sqlite:X")],
+    ids=["export --allow-partial", "export", "sync"],
+)
+@pytest.mark.parametrize(("content", "words"), WHAT_IS_LEFT_OUT.values(), ids=WHAT_IS_LEFT_OUT)
+def test_what_is_made_of_files_that_are_not_whole_is_incomplete(
+    taplogs: Command, arguments: tuple[str, ...], content: bytes, words: str
+) -> None:
+    (taplogs.folder / "logs").write_bytes(content)
+    done = taplogs.run(*arguments, "--source", "logs")
+    assert done.code == 7
+    assert f"the {arguments[0]} is incomplete: {words}" in done.err
 
 
 def test_a_name_that_means_nothing_is_a_usage_error(taplogs: Command, tmp_path: Path) -> None:

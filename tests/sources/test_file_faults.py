@@ -46,8 +46,8 @@ def test_a_line_that_is_no_entry_is_left_out_and_named(tmp_path: Path, line: byt
     path, told = tmp_path / "logs.jsonl", Told()
     path.write_bytes(GOOD + b"\n" + line + b"\n" + json_lines([log_entry(2)]))
     assert ids(path, told) == [log_entry(1).id, log_entry(2).id]
-    [notice] = told.notices
-    assert notice.startswith(f"1 line is no entry and left out: {path}:3 (")
+    [notice] = told.left_out
+    assert notice.startswith(f"1 line of {path} is not a log entry and was left out: line 3 (")
     assert reason in notice
 
 
@@ -72,17 +72,18 @@ def test_the_first_lines_are_named_the_others_counted_and_all_told_once(tmp_path
             assert source.count(LogQuery()) == 4999
             assert len(list(source.search(LogQuery(limit=3)))) == 3
     [notice] = told.left_out
-    assert notice.startswith(f"2,002 lines are no entries and left out: {first}:1 (not JSON: ")
+    assert notice.startswith(f"2,002 lines of 2 files are not log entries and were left out: {first}:1 (not JSON: ")
     assert f", {first}:3 (" in notice
     assert f", {second}:4999 (" in notice
-    assert notice.endswith(", and 1,999 more; --strict makes that an error")
+    assert notice.endswith(", and 1,999 more")
 
 
 def test_an_entry_of_an_array_that_is_none_is_named_by_its_place(tmp_path: Path) -> None:
     path, told = tmp_path / "logs.json", Told()
     path.write_bytes(b'[%s, 7, {"id": nope}, "a,b]", [], {"id":"x"}]' % GOOD.strip())
     assert ids(path, told) == [log_entry(1).id]
-    assert told.notices[0].startswith(f"5 lines are no entries and left out: {path}: entry 2 (the entry is a number")
+    words = f"5 elements of {path} are not log entries and were left out: element 2 (the entry is a number"
+    assert told.left_out[0].startswith(words)
 
 
 def test_a_row_that_is_no_entry_is_named_by_the_line_it_begins_in(tmp_path: Path) -> None:
@@ -92,9 +93,9 @@ def test_a_row_that_is_no_entry_is_named_by_the_line_it_begins_in(tmp_path: Path
     path.write_bytes(heading + b"\r\n" + b"".join(rows))
     assert ids(path, told) == [log_entry(1).id]
     [notice] = told.notices
-    assert notice.startswith("4 lines are no entries and left out: ")
+    assert notice.startswith(f"4 lines of {path} are not log entries and were left out: ")
     for number, reason in ((4, "2 cells"), (5, "not UTF-8"), (7, "not an HTTP status")):
-        assert f"{path}:{number} (" in notice
+        assert f" line {number} (" in notice
         assert reason in notice
 
 
@@ -174,10 +175,21 @@ def test_the_last_of_equal_names_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [json_array, indented_array, pages], ids=["array", "indented", "pages"])
-@pytest.mark.parametrize("size", [300, 12_000])
-def test_a_document_that_ends_early_is_damaged(tmp_path: Path, write: Callable[..., bytes], size: int) -> None:
-    path = tmp_path / "logs.json"
+@pytest.mark.parametrize("size", [1000, 12_000])
+def test_a_document_that_ends_early_is_read_as_far_as_it_goes(
+    tmp_path: Path, write: Callable[..., bytes], size: int
+) -> None:
+    path, told = tmp_path / "logs.json", Told()
     path.write_bytes(write([log_entry(number) for number in range(100)])[:size])
+    found = ids(path, told)
+    assert found == [log_entry(number).id for number in range(len(found))]
+    assert size // 600 <= len(found) < 100
+    assert told.left_out == [f"{path} is incomplete, and what follows is missing: it ends early"]
+
+
+def test_a_document_that_ends_before_its_first_entry_does_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "logs.json"
+    path.write_bytes(json_array([log_entry(1)])[:100])
     with opened(path) as source, pytest.raises(TaplogsError, match=r"logs\.json is damaged: it ends early"):
         source.count(LogQuery())
 
@@ -191,13 +203,43 @@ def test_a_document_that_is_no_json_between_its_entries_is_damaged(tmp_path: Pat
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
-@pytest.mark.parametrize("cut", [5, 20, 200])
-def test_a_compressed_file_that_ends_early_is_damaged(
-    tmp_path: Path, compress: Callable[[bytes], bytes], cut: int
+@pytest.mark.parametrize("write", [json_lines, json_array, csv_table])
+@pytest.mark.parametrize("cut", [1, 20, 2000])
+def test_a_compressed_file_that_ends_early_is_read_as_far_as_it_goes(
+    tmp_path: Path, compress: Callable[[bytes], bytes], write: Callable[..., bytes], cut: int
+) -> None:
+    path, told = tmp_path / "logs", Told()
+    path.write_bytes(compress(write([log_entry(number) for number in range(5000)]))[:-cut])
+    found = ids(path, told)
+    assert found == [log_entry(number).id for number in range(len(found))]
+    assert 1000 < len(found) <= 5000
+    assert told.left_out[-1] == f"{path} is incomplete, and what follows is missing: the compressed data ends early"
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("size", [5, 12, 30])
+def test_a_compressed_file_that_ends_before_its_first_entry_does_is_damaged(
+    tmp_path: Path, compress: Callable[[bytes], bytes], size: int
 ) -> None:
     path = tmp_path / "logs"
-    path.write_bytes(compress(json_lines([log_entry(number) for number in range(5000)]))[:-cut])
+    path.write_bytes(compress(json_lines([log_entry(number) for number in range(5000)]))[:size])
     with opened(path) as source, pytest.raises(TaplogsError, match="logs is damaged"):
+        source.count(LogQuery())
+
+
+@pytest.mark.parametrize("content", [json_array([log_entry(1), log_entry(2)])[:-20], gzip.compress(GOOD * 9)[:-5]])
+def test_a_strict_reading_of_what_ends_early_fails(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "logs"
+    path.write_bytes(content)
+    with opened(path, strict=True) as source, pytest.raises(TaplogsError, match="logs is damaged"):
+        source.count(LogQuery())
+
+
+def test_a_compressed_file_that_is_changed_in_the_middle_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(gzip.compress(json_lines([log_entry(number) for number in range(5000)])))
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "logs").write_bytes(content)
+    with opened(tmp_path / "logs") as source, pytest.raises(TaplogsError, match="logs is damaged"):
         source.count(LogQuery())
 
 
@@ -213,7 +255,7 @@ def test_an_endless_line_is_left_out(tmp_path: Path) -> None:
     path, told = tmp_path / "logs.zst", Told()
     path.write_bytes(zstandard.compress(GOOD + b'{"id":"' + b"x" * (200 << 20) + b"\n" + json_lines([log_entry(2)])))
     assert ids(path, told) == [log_entry(1).id, log_entry(2).id]
-    assert f"{path}:2 (longer than 64 MiB)" in told.notices[0]
+    assert "line 2 (longer than 64 MiB)" in told.notices[0]
 
 
 def test_an_endless_entry_of_an_array_is_an_error(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from taplogs.core.entry import LogEntry
-from taplogs.sources.file_faults import FileFault, FileFaults
+from taplogs.sources.file_faults import FileFault, FileFaults, damaged
 from taplogs.sources.file_input import FileInput
 from taplogs.sources.file_reading import entries_in
 from taplogs.sources.protocol import UnstorableEntry
@@ -47,6 +47,8 @@ def load_file(store: Loadable, path: Path) -> LoadReport:
             if len(batch) >= _BATCH:
                 full, batch = batch, []
                 _load(store, path, full, report)
+        if reason := report.refused.cut(str(path)):
+            raise damaged(str(path), reason)
     finally:
         _load(store, path, batch, report)
     return report

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Generator
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, BinaryIO
 
 from taplogs.errors import TaplogsError
+from taplogs.sources.file_faults import damaged
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,18 +34,23 @@ Logs are compressed to a tenth, or a hundredth where they repeat themselves; eac
 """
 
 
+class EndsEarly(Exception):
+    """The end of a compressed file is missing; all that can be decompressed came before."""
+
+
 def content(file: BinaryIO, name: str) -> Generator[bytes, None, None]:
     """Yield the content of a plain, gzip (RFC 1952) or zstd (RFC 8878) file from where it stands, in constant memory.
 
-    `file` can seek. Raises TaplogsError, which says `name`, where it cannot be read, ends early or is damaged.
+    `file` can seek. Raises TaplogsError, which says `name`, where it cannot be read or is damaged, and EndsEarly
+    where it is sound as far as it goes.
     """
     try:
         start = file.tell()
         magic = file.read(4)
         file.seek(start)
-        decompressed = _decompressed(file, magic)
+        read = _reader_of(file, magic)
         size = 0
-        while chunk := decompressed.read(_CHUNK):
+        while chunk := read(_CHUNK):
             size += len(chunk)
             if size > _BOMB_BYTES and size > _BOMB_RATIO * (file.tell() - start):
                 raise TaplogsError(
@@ -52,18 +58,24 @@ def content(file: BinaryIO, name: str) -> Generator[bytes, None, None]:
                     "it was made to exhaust whoever reads it; decompress it yourself where you know better",
                 )
             yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TaplogsError(f"{name} is damaged: {error}", "it may not have been copied completely") from error
+    except EOFError as error:
+        raise EndsEarly("the compressed data ends early") from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise damaged(name, error) from error
     except OSError as error:
         raise TaplogsError(f"{name} cannot be read: {error.strerror or error}") from error
 
 
-def _decompressed(file: BinaryIO, magic: bytes) -> BinaryIO:
+def _reader_of(file: BinaryIO, magic: bytes) -> Callable[[int], bytes]:
+    """Return what reads the content on, up to so many bytes.
+
+    `read1` gives what was decompressed before a fault, where `read` would have forgotten it.
+    """
     if magic.startswith(_GZIP_MAGIC):
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+        return gzip.GzipFile(fileobj=file).read1
     if magic == _ZSTD_MAGIC or (magic[1:] == _SKIPPABLE_MAGIC and magic[0] >> 4 == 5):
-        return cast(BinaryIO, io.BufferedReader(_ZstdReader(file), _CHUNK))
-    return file
+        return io.BufferedReader(_ZstdReader(file), _CHUNK).read1
+    return file.read
 
 
 class _ZstdReader(io.RawIOBase):
@@ -88,7 +100,7 @@ class _ZstdReader(io.RawIOBase):
             compressed = self._frame.unused_data or self._file.read(_ZSTD_STEP)
             if not compressed:
                 if not self._frame.eof:
-                    raise EOFError("the compressed data ends early")
+                    raise EOFError
                 return 0
             if self._frame.eof:
                 self._frame = self._decompressor.decompressobj()

@@ -7,7 +7,7 @@ element is JSON, and an entry, is for the decoding to say.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_page
 from taplogs.core.entry import LogEntry
@@ -30,8 +30,16 @@ _ENVELOPE = re.compile(
 """The beginning of an envelope: members that are no containers, then the array. An entry has its id first."""
 
 
+Cut = Callable[[str], None]
+"""Told why what comes is not complete, where it ends early."""
+
+
 class BrokenDocument(ValueError):
     """A document that is no JSON beyond some place: what follows cannot be told apart."""
+
+
+class _UnfinishedDocument(BrokenDocument):
+    """A document that is JSON as far as it goes, and does not end."""
 
 
 def is_document(head: bytes) -> bool:
@@ -41,11 +49,11 @@ def is_document(head: bytes) -> bool:
     return text.startswith(b"[") or first_line.strip() == b"{" or _ENVELOPE.match(text) is not None
 
 
-def entries_of_documents(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[list[LogEntry]]:
-    """Yield the entries of documents; faults are told with the number of the entry. Raises BrokenDocument."""
+def entries_of_documents(chunks: Iterable[bytes], refuse: Refuse, cut: Cut) -> Iterator[list[LogEntry]]:
+    """Yield the entries of documents; faults are told with the number of the element. Raises BrokenDocument."""
     batch: list[bytes] = []
     size = number = 0
-    for element in _elements(_Text(chunks)):
+    for element in _until_cut(_elements(_Text(chunks)), cut):
         batch.append(element)
         size += len(element)
         if size >= _BATCH_BYTES:
@@ -54,6 +62,13 @@ def entries_of_documents(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[li
             batch, size = [], 0
     if batch:
         yield _decoded(batch, number, refuse)
+
+
+def _until_cut(elements: Iterator[bytes], cut: Cut) -> Iterator[bytes]:
+    try:
+        yield from elements
+    except _UnfinishedDocument:
+        cut("it ends early")
 
 
 def _decoded(elements: list[bytes], before: int, refuse: Refuse) -> list[LogEntry]:
@@ -114,7 +129,7 @@ class _Text:
             if (found and found.end() < len(self._text)) or not self._more():
                 break
         if not found:
-            raise BrokenDocument("it ends early" if not self.next_character() else "it is not JSON")
+            raise BrokenDocument("it is not JSON") if self.next_character() else _UnfinishedDocument
         self._at = found.end()
         return found[0]
 
@@ -129,7 +144,7 @@ class _Text:
                     raise BrokenDocument(f"an entry is {TOO_LONG}")
                 self._at = start
                 if not self._more(length):
-                    raise BrokenDocument("it ends early")
+                    raise _UnfinishedDocument
                 start, position = 0, read
                 continue
             position = bracket.end()
@@ -176,4 +191,4 @@ def _array(text: _Text) -> Iterator[bytes]:
         if text.take(b"]"):
             return
         if not text.take(b","):
-            raise BrokenDocument("it is not JSON" if text.next_character() else "it ends early")
+            raise BrokenDocument("it is not JSON") if text.next_character() else _UnfinishedDocument

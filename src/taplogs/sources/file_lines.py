@@ -24,7 +24,11 @@ def entries_of_lines(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[list[L
 
 def without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield a text in UTF-8 without the byte order mark that it may begin with."""
-    first = next(chunks, b"")
+    first = b""
+    for chunk in chunks:
+        first += chunk
+        if len(first) >= len(_BYTE_ORDER_MARK):
+            break
     yield first.removeprefix(_BYTE_ORDER_MARK)
     yield from chunks
 

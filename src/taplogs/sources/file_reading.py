@@ -14,9 +14,9 @@ from taplogs.core.entry import LogEntry
 from taplogs.core.export_names import MANIFEST, TABLE
 from taplogs.core.query import Order
 from taplogs.errors import TaplogsError
-from taplogs.sources.compressed import content
-from taplogs.sources.file_documents import BrokenDocument, entries_of_documents, is_document
-from taplogs.sources.file_faults import FileFault, FileFaults
+from taplogs.sources.compressed import EndsEarly, content
+from taplogs.sources.file_documents import BrokenDocument, Cut, entries_of_documents, is_document
+from taplogs.sources.file_faults import FileFault, FileFaults, damaged
 from taplogs.sources.file_input import FileInput, Input, Signature
 from taplogs.sources.file_lines import Refuse, entries_of_lines, without_mark
 from taplogs.sources.file_table import entries_of_table, is_table, table_has_guard
@@ -98,10 +98,11 @@ class Reading:
             entries = self._seen.first_ones(read) if self._seen else read
             shape.add(entries)
             yield entries
-        if not found and self.faults.first:
-            fault = self.faults.first
+        if not found and (reason := self.faults.cut(source.name)):
+            raise damaged(source.name, reason)
+        if not found and (fault := self.faults.first):
             raise TaplogsError(
-                f"{source.name} holds no entries: {fault.unit} {fault.number}: {fault.reason}",
+                f"{source.name} holds no entries: {fault.place_within}: {fault.reason}",
                 "accepted: JSON Lines, a JSON array, or CSV with the columns of taplogs; plain, gzip or zstd",
             )
         self.known.append(shape.known(signature))
@@ -137,24 +138,36 @@ class _Shape:
 
 
 def entries_in(source: Input, faults: FileFaults) -> Generator[list[LogEntry], None, None]:
-    """Yield all entries of one input, repeated ids too; raises TaplogsError."""
+    """Yield all entries of one input, repeated ids too, as far as it goes; raises TaplogsError."""
+
+    def refuse(unit: str) -> Refuse:
+        return lambda number, reason: faults.add(FileFault(source.name, unit, number, reason))
+
+    def cut(reason: str) -> None:
+        faults.add_cut(source.name, reason)
+
     with source.open() as file, closing(content(file, source.name)) as chunks:
-        head, whole = _begun(without_mark(chunks))
+        head, whole = _begun(without_mark(_until_cut(chunks, cut)))
         if head.startswith(_UTF16):
             raise TaplogsError(
                 f"{source.name} is in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8; PowerShell's > writes such files"
             )
         if is_document(head):
             try:
-                yield from entries_of_documents(whole, _refuse(source, faults, "entry"))
+                yield from entries_of_documents(whole, refuse("element"), cut)
             except BrokenDocument as fault:
-                raise TaplogsError(
-                    f"{source.name} is damaged: {fault}", "it may not have been copied completely"
-                ) from None
+                raise damaged(source.name, fault) from None
         elif is_table(head):
-            yield from entries_of_table(whole, _refuse(source, faults, "line"), lambda: _has_guard(source))
+            yield from entries_of_table(whole, refuse("line"), lambda: _has_guard(source))
         else:
-            yield from entries_of_lines(whole, _refuse(source, faults, "line"))
+            yield from entries_of_lines(whole, refuse("line"))
+
+
+def _until_cut(chunks: Iterator[bytes], cut: Cut) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except EndsEarly as fault:
+        cut(str(fault))
 
 
 def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -167,10 +180,6 @@ def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, chain([head], chunks)
 
 
-def _refuse(source: Input, faults: FileFaults, unit: str) -> Refuse:
-    return lambda number, reason: faults.add(FileFault(source.name, unit, number, reason))
-
-
 def _has_guard(source: Input) -> bool:
     """Return whether a table has the guard: its export's manifest tells, or else whether there is text without it."""
     if isinstance(source, FileInput) and source.path.name == TABLE:
@@ -178,7 +187,11 @@ def _has_guard(source: Input) -> bool:
         if told is not None:
             return told
     with source.open() as file, closing(content(file, source.name)) as chunks:
-        return table_has_guard(without_mark(chunks))
+        return table_has_guard(without_mark(_until_cut(chunks, _ignore)))
+
+
+def _ignore(_reason: str) -> None:
+    """A second look at a table does not tell again that it ends early."""
 
 
 def _guard_by_manifest(path: Path) -> bool | None:

@@ -73,7 +73,8 @@ class FileSource:
         self._in_memory = in_memory
         self._known: list[Known] = []
         self._is_unique = False
-        self._told: tuple[int, int] = (0, 0)
+        self._told: set[str] = set()
+        self._told_repeated = 0
 
     def search(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield the entries that match, in the query's order, at most `query.limit` of them; raises TaplogsError."""
@@ -196,12 +197,15 @@ class FileSource:
         self._known = reading.known
 
     def _tell(self, faults: FileFaults, repeated: int) -> None:
-        told, self._told = self._told, (faults.total, repeated)
-        if faults.total > told[0]:
-            self._events.leave_out(f"{faults}; --strict makes that an error")
-        if repeated > told[1]:
+        """Tell what was left out, the same only once."""
+        for message in faults.messages():
+            if message not in self._told:
+                self._told.add(message)
+                self._events.leave_out(message)
+        if repeated > self._told_repeated:
             entries = "1 entry is" if repeated == 1 else f"{repeated:,} entries are"
             self._events.notice(f"{entries} left out: the id had occurred before")
+        self._told_repeated = repeated
 
     def _knows(self) -> bool:
         """Return whether the last whole reading still holds: no file has changed since."""
