@@ -20,6 +20,7 @@ import archiving
 import auditing
 import counting
 import drawing
+import passing
 import pulling
 import slices
 import startup
@@ -37,6 +38,7 @@ GROUPS: dict[str, Callable[[Environments, Path, int | None], Iterator[Figure]]] 
     "counting": counting.figures,
     "auditing": auditing.figures,
     "archiving": archiving.figures,
+    "passing": passing.figures,
 }
 
 
@@ -60,7 +62,7 @@ def _measure(options: argparse.Namespace, scratch: Path) -> None:
     figures: list[Figure] = []
     if not options.json:
         print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.platform()}\n\n{header()}")
-    groups = GROUPS | {"archiving": archiving.both_sizes} if options.large else GROUPS
+    groups = GROUPS | {"archiving": archiving.both_sizes, "passing": passing.with_soak} if options.large else GROUPS
     for name in options.only or groups:
         for figure in groups[name](environments, scratch, options.rounds):
             figures.append(figure)
@@ -75,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="GROUP", choices=GROUPS, action="append", help=f"of {', '.join(GROUPS)}")
     parser.add_argument("--rounds", metavar="N", type=_positive, help="rounds that the medians are of")
     parser.add_argument("--environments", metavar="DIR", type=Path, help="keep the virtual environments here")
-    parser.add_argument("--large", action="store_true", help="archiving: ten million entries, too")
+    parser.add_argument(
+        "--large", action="store_true", help="archiving: ten million entries; passing: five minutes, too"
+    )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     return parser
 

@@ -114,7 +114,6 @@ def start(taplogs: Command, tmp_path: Path) -> Iterator[Start]:
 
 def stored(path: Path) -> list[LogEntry]:
     with closing(SqliteStore(path)) as store:
-        assert list(store.faults()) == [] if hasattr(store, "faults") else True
         return list(store.search(LogQuery(order=Order.OLDEST_FIRST)))
 
 
@@ -137,6 +136,8 @@ def test_a_gateway_that_is_killed_loses_no_more_than_the_last_moment(upstream: R
         if ended[-1] - ended[0] > 3 * FLUSH_SECONDS:
             break
     gateway.kill()
+    with closing(SqliteStore(gateway.path)) as store:
+        assert list(store.faults()) == []
     entries = stored(gateway.path)
     surely = [number for number, at in enumerate(ended) if at < ended[-1] - 2 * FLUSH_SECONDS]
     assert surely
@@ -409,7 +410,8 @@ def test_the_logs_are_served_as_their_document_says_while_traffic_flows(
     assert result.returncode == 0, result.stdout + result.stderr
     assert set(statuses) == {200}
     assert gateway.end().code == 0
-    assert numbers(stored(gateway.path)) == list(range(len(statuses)))
+    entries = [entry for entry in stored(gateway.path) if "?n=" in entry.request_url]  # the others probed other paths
+    assert numbers(entries) == list(range(len(statuses)))
 
 
 def test_curl_reads_the_logs_while_traffic_flows(upstream: RecordingUpstream, start: Start) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import zstandard
 from msgspec import Struct
-from passing import Passing, passing, within_hop
 from recording_upstream import (
     CLOSE,
     READ_BODY,
@@ -26,6 +25,7 @@ from recording_upstream import (
     response,
     script,
 )
+from running_gateway import Passing, passing, within_hop
 
 JSON = (b"Content-Type", b"application/json")
 TEXT = (b"Content-Type", b"text/plain; charset=utf-8")

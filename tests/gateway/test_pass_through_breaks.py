@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from passing import Passing, passing
 from recording_upstream import (
     CLOSE,
     PLAIN,
@@ -23,6 +22,7 @@ from recording_upstream import (
     response,
     script,
 )
+from running_gateway import Passing, passing
 
 GET = b"GET /v1/partner/jobs HTTP/1.1\r\nHost: gateway\r\n"
 POST = b"POST /v1/partner/jobs HTTP/1.1\r\nHost: gateway\r\n"

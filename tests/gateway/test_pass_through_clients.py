@@ -12,7 +12,6 @@ from pathlib import Path
 import httpx
 import pytest
 import zstandard
-from passing import Passing, passing, within_hop
 from recording_upstream import (
     PLAIN,
     READ_BODY,
@@ -23,6 +22,7 @@ from recording_upstream import (
     response,
     script,
 )
+from running_gateway import Passing, passing, within_hop
 
 JSON = (b"Content-Type", b"application/json")
 PATH = "/v1/partner/candidates"

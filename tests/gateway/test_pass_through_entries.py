@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from passing import LARGEST_BODY, Passing, passing
 from recording_upstream import CLOSE, exchange, response, script
+from running_gateway import LARGEST_BODY, Passing, passing
 
 from command import KEY, Command
 from taplogs.core.entry import encode_entry
