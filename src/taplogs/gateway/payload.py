@@ -6,7 +6,6 @@ import codecs
 import json
 import re
 import zlib
-from email.message import Message
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from taplogs.gateway.protocol import Headers
 _TEXT_TYPE = re.compile(
     r"text/.+|application/(?:(?:.+\+)?(?:json|xml|yaml)|x-www-form-urlencoded|javascript|graphql|x-ndjson|json-seq|jsonl)"
 )
+_CHARSET = re.compile(r';\s*charset\s*=\s*(?:"([^"]+)"|([^\s;"]+))', re.IGNORECASE)
 _MULTIPART = "multipart/"
 _PIECE = 64 * 1024
 
@@ -48,18 +48,18 @@ def payload_of(body: Body | None, headers: Headers, most: int) -> Raw:
 
 def _described(headers: Headers) -> tuple[str, str | None, list[str]]:
     """Return the type without its parameters, the charset, and the encodings in the order of their application."""
-    fields = Message()
+    kind, charset = "", None
     encodings: list[str] = []
     for name, value in headers:
         match name.lower():
             case b"content-type":
-                del fields["content-type"]
-                fields["content-type"] = re.sub(r"[\r\n]+", " ", value.decode("latin-1"))
+                text = value.decode("latin-1")
+                kind = text.partition(";")[0].strip().lower()
+                named = _CHARSET.search(text)
+                charset = (named[1] or named[2]) if named else None
             case b"content-encoding":
                 encodings += [part.strip().lower() for part in value.decode("latin-1").split(",") if part.strip()]
-    kind = fields.get_content_type() if "content-type" in fields else ""
-    charset = fields.get_param("charset")
-    return kind, charset if isinstance(charset, str) else None, encodings
+    return kind, charset, encodings
 
 
 def _decoded(content: bytes, encodings: list[str], most: int) -> tuple[bytes, bool]:
