@@ -258,14 +258,24 @@ def test_its_time_is_that_of_the_clock(tmp_path: Path) -> None:
         assert source.now() == NOW
 
 
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"\n", b"[]", b'{"logs": []}\n', gzip.compress(b""), json_lines([])])
+def test_a_file_without_entries_holds_nothing_and_that_is_said_once(tmp_path: Path, content: bytes) -> None:
     told = Told()
-    (tmp_path / "logs").touch()
-    (tmp_path / "logs.gz").write_bytes(gzip.compress(b""))
-    with opened(tmp_path / "logs", tmp_path / "logs.gz", told=told) as source:
+    (tmp_path / "logs").write_bytes(content)
+    with opened(tmp_path / "logs", told=told) as source:
         assert list(source.search(LogQuery())) == []
         assert source.count(LogQuery()) == 0
-    assert told.notices == []
+    assert (told.notices, told.left_out) == ([f"{tmp_path / 'logs'} holds no entries"], [])
+
+
+def test_of_many_files_without_entries_the_first_are_named(tmp_path: Path) -> None:
+    told = Told()
+    paths = [tmp_path / str(number) for number in range(5)]
+    for path in paths:
+        path.write_bytes(json_lines([log_entry(1)]) if path == paths[1] else b"")
+    with opened(*paths, told=told) as source:
+        assert source.count(LogQuery()) == 1
+    assert told.notices == [f"4 files hold no entries: {paths[0]}, {paths[2]}, {paths[3]}, and 1 more"]
 
 
 def test_standard_input_that_is_a_file_is_read_from_where_it_stands_and_not_kept(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_table_with_its_heading_alone_is_empty(tmp_path: Path) -> None:
     (tmp_path / "logs.csv").write_bytes(raw_csv([]))
     told = Told()
     assert agents(tmp_path / "logs.csv", told) == []
-    assert told.notices == []
+    assert told.notices == [f"{tmp_path / 'logs.csv'} holds no entries"]
 
 
 def test_a_cell_may_be_larger_than_the_limit_of_the_library(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ class Reading:
         """`is_unique`: an earlier reading has shown that no id occurs twice."""
         self.faults = FileFaults(strict=strict)
         self.known: list[Known] = []
+        self.empty: list[str] = []
         self._inputs = inputs
         self._seen = None if is_unique else SeenIds()
         self._shape = _Shape()
@@ -75,7 +76,7 @@ class Reading:
         return self._seen.repeated if self._seen else 0
 
     def batches(self) -> Iterator[list[LogEntry]]:
-        """Yield the entries; raises TaplogsError. `known` and `faults` are complete at the end."""
+        """Yield the entries; raises TaplogsError. `known`, `empty` (names) and `faults` are complete at the end."""
         try:
             for source in self._inputs:
                 yield from self._of(source)
@@ -105,6 +106,8 @@ class Reading:
                 f"{source.name} holds no entries: {fault.place_within}: {fault.reason}",
                 "accepted: JSON Lines, a JSON array, or CSV with the columns of taplogs; plain, gzip or zstd",
             )
+        if not found:
+            self.empty.append(source.name)
         self.known.append(shape.known(signature))
 
 

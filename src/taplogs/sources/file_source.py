@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from taplogs.core.stats import Grouping, Summary
 
 _BATCH = 1000
+_MOST_NAMED = 3
 
 
 def open_files(
@@ -74,7 +75,6 @@ class FileSource:
         self._known: list[Known] = []
         self._is_unique = False
         self._told: set[str] = set()
-        self._told_repeated = 0
 
     def search(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield the entries that match, in the query's order, at most `query.limit` of them; raises TaplogsError."""
@@ -108,7 +108,7 @@ class FileSource:
                     for entry in batch:
                         if entry.id == entry_id:
                             return entry
-        self._tell(faults, 0)
+        self._tell(faults)
         raise EntryNotFound(f"no entry has the id {entry_id!r}")
 
     def count(self, query: LogQuery) -> int | None:
@@ -192,20 +192,26 @@ class FileSource:
         for batch in reading.batches():
             self._events.receive(len(batch))
             yield batch
-        self._tell(reading.faults, reading.repeated)
+        self._tell(reading.faults, reading.repeated, reading.empty)
         self._is_unique = not reading.repeated
         self._known = reading.known
 
-    def _tell(self, faults: FileFaults, repeated: int) -> None:
+    def _tell(self, faults: FileFaults, repeated: int = 0, empty: Sequence[str] = ()) -> None:
         """Tell what was left out, the same only once."""
-        for message in faults.messages():
-            if message not in self._told:
-                self._told.add(message)
-                self._events.leave_out(message)
-        if repeated > self._told_repeated:
+        for message in self._new(faults.messages()):
+            self._events.leave_out(message)
+        notices = [_empty(empty)] if empty else []
+        if repeated:
             entries = "1 entry is" if repeated == 1 else f"{repeated:,} entries are"
-            self._events.notice(f"{entries} left out: the id had occurred before")
-        self._told_repeated = repeated
+            notices.append(f"{entries} left out: the id had occurred before")
+        for message in self._new(notices):
+            self._events.notice(message)
+
+    def _new(self, messages: Sequence[str]) -> list[str]:
+        """Return those messages that were not told yet."""
+        new = [message for message in messages if message not in self._told]
+        self._told.update(new)
+        return new
 
     def _knows(self) -> bool:
         """Return whether the last whole reading still holds: no file has changed since."""
@@ -223,6 +229,14 @@ class FileSource:
             or (window.until is not None and known.least[0] >= window.until_text)
             for known in self._known
         )
+
+
+def _empty(names: Sequence[str]) -> str:
+    """Return that files hold no entries, in words."""
+    if len(names) == 1:
+        return f"{names[0]} holds no entries"
+    more = f", and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f"{len(names):,} files hold no entries: {', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _cut(entries: Iterator[LogEntry]) -> Iterator[list[LogEntry]]:
