@@ -14,7 +14,7 @@ import zstandard
 
 from command import KEY, Command, sample_entries, wait_until
 from files import json_array, json_lines
-from running_tail import recent, tailing
+from running_tail import QUICK, recent, tailing
 from serving import Backend, log_entry
 
 NO_REDACTION = ("--redact", "none")
@@ -163,3 +163,42 @@ def test_a_file_that_grows_or_is_replaced_is_followed(taplogs: Command, tmp_path
         (tmp_path / "new").replace(path)
         wait_until(lambda: len(tail.lines) == 3)
         assert tail.ids == ["entry-00001", "entry-00002", "entry-00003"]
+
+
+def test_what_is_waited_for_is_said(taplogs: Command) -> None:
+    for name in ("a", "b", "c.gz"):
+        content = json_lines([recent(ord(name[0]), 5)])
+        (taplogs.folder / name).write_bytes(gzip.compress(content) if name == "c.gz" else content)
+    for names, words in (
+        (["a"], "waiting for new lines in a, Ctrl-C ends it\n"),
+        (["a", "b"], "waiting for new lines in 2 files, Ctrl-C ends it\n"),
+        (["a", "c.gz"], "waiting for new lines in a, Ctrl-C ends it\n"),
+        (["a", "-s", "5xx"], "no entries match yet (--status 5xx); waiting for new lines in a, Ctrl-C ends it\n"),
+        (["a", "-n", "0", "-s", "5xx"], "waiting for new lines in a (--status 5xx), Ctrl-C ends it\n"),
+    ):
+        sources = [word for name in names for word in (["--source", name] if name in ("a", "b", "c.gz") else [name])]
+        with tailing(taplogs, *sources) as tail:
+            wait_until(lambda: tail.told)
+            assert tail.err == words
+
+
+def test_the_archive_says_what_brings_new_entries(taplogs: Command, backend: Backend) -> None:
+    backend.store.add([recent(1, 5)])
+    assert taplogs.at(backend).here("sync").code == 0
+    with tailing(taplogs.at(backend), "--source", "archive") as tail:
+        wait_until(lambda: tail.told and tail.lines)
+        assert tail.err == "waiting for what 'taplogs sync' pulls into the archive, Ctrl-C ends it\n"
+        assert tail.ids == ["entry-00001"]
+
+
+def test_what_cannot_grow_is_followed_to_its_end(taplogs: Command) -> None:
+    content = json_lines([recent(1, 500), recent(2, 5)])
+    (taplogs.folder / "logs.zst").write_bytes(zstd(content))
+    for words, stdin in (("logs.zst", ""), ("-", content.decode())):
+        done = taplogs.run("tail", *QUICK, "--source", words, stdin=stdin)
+        assert (done.code, done.ids, done.err) == (0, ["entry-00001", "entry-00002"], "")
+
+
+def test_where_nothing_of_what_cannot_grow_matches_that_is_said(taplogs: Command) -> None:
+    done = taplogs.run("tail", *QUICK, "--source", "-", "-s", "5xx", stdin=json_lines([recent(1)]).decode())
+    assert (done.code, done.out, done.err) == (0, "", "no entries match (--status 5xx)\n")

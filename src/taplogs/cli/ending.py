@@ -16,6 +16,10 @@ from taplogs.errors import BackendError, TaplogsError
 Batches = Iterator[list[LogEntry]]
 
 
+NEW_ENTRIES = "new entries"
+"""What is waited for where entries come by themselves."""
+
+
 class TimeIsUp(BackendError):
     """The end of the window came while a source waited for its next try."""
 
@@ -31,6 +35,9 @@ class End:
 
     def __init__(self, wait: Callable[[float], None]) -> None:
         """`wait` waits so many seconds."""
+        self.awaited: str | None = NEW_ENTRIES
+        """What the source is followed for, in words; None where nothing comes beyond its end."""
+
         self._wait = wait
         self._end: tuple[datetime, Callable[[], datetime]] | None = None
         self.failure: TaplogsError | None = None

@@ -62,10 +62,12 @@ def _open_demo(session: Session, _place: Place, end: End | None) -> LogSource:
     return open_demo(_cache_folder(session), surroundings, goes_on=end is not None)
 
 
-def _open_archive(session: Session, _place: Place, _end: End | None) -> LogSource:
+def _open_archive(session: Session, _place: Place, end: End | None) -> LogSource:
     path = session.archive_path
     if not path.exists():
         raise no_archive(session, path)
+    if end:
+        end.awaited = f"what '{sync_command(session)}' pulls into the archive"
     return _stored(session, path)
 
 
@@ -89,10 +91,12 @@ def sync_command(session: Session) -> str:
     return " ".join(map(shell_word, words))
 
 
-def _open_sqlite(session: Session, place: Place, _end: End | None) -> LogSource:
+def _open_sqlite(session: Session, place: Place, end: End | None) -> LogSource:
     path = Path(place.path).expanduser()
     if not path.exists():
         raise UsageError(f"there is no store {path}", "'taplogs sync --to sqlite:PATH' makes one")
+    if end:
+        end.awaited = f"what is written to {path}"
     return _stored(session, path)
 
 
@@ -113,14 +117,16 @@ def open_clickhouse(session: Session, text: str) -> ClickHouseStore:
     return ClickHouseStore(address, password, ca_file=reach.ca_file, timeout=reach.timeout, clock=session.runtime.clock)
 
 
-def _open_clickhouse(session: Session, place: Place, _end: End | None) -> LogSource:
+def _open_clickhouse(session: Session, place: Place, end: End | None) -> LogSource:
+    if end:
+        end.awaited = f"what is written to {name_of(session)}"
     return open_clickhouse(session, place.text)
 
 
-def _open_files(session: Session, place: Place, _end: End | None) -> LogSource:
+def _open_files(session: Session, place: Place, end: End | None) -> LogSource:
     from taplogs.sources.file_source import open_files
 
-    return open_files(
+    source = open_files(
         place.texts,
         stdin=_standard_input(session),
         strict=session.is_strict,
@@ -129,6 +135,11 @@ def _open_files(session: Session, place: Place, _end: End | None) -> LogSource:
         events=session,
         clock=session.runtime.clock,
     )
+    if end:
+        growing = source.growing()
+        files = growing[0] if len(growing) == 1 else f"{len(growing):,} files"
+        end.awaited = f"new lines in {files}" if growing else None
+    return source
 
 
 def _standard_input(session: Session) -> BinaryIO | None:

@@ -8,7 +8,7 @@ import typer
 from msgspec.structs import replace
 
 from taplogs.cli.command import build_command
-from taplogs.cli.ending import End, Interruption
+from taplogs.cli.ending import NEW_ENTRIES, End, Interruption
 from taplogs.cli.options import DisplayOptions, FilterOptions, OutputOptions, SourceOptions
 from taplogs.cli.panels import OUTPUT
 from taplogs.cli.session import Session
@@ -99,7 +99,7 @@ def tail_entries(
         )
         if last is None and query.window.since is None:
             last = _LAST
-        batches = _up_to(most, _followed(follower, last, query, session))
+        batches = _up_to(most, _followed(follower, last, query, session, end.awaited))
         with Interruption() as interruption:
             shown = interruption.ends(end.ends(batches))
             layout = Layout(output.columns, session.zone, session.templates, follows=True)
@@ -119,16 +119,25 @@ def _refuse_past(filters: FilterOptions, window: Window, now: datetime) -> None:
         )
 
 
-def _followed(follower: Follower, last: int | None, query: LogQuery, session: Session) -> Batches:
-    """Yield the first entries, then what arrives; between the two, say where there was nothing to show."""
+def _followed(follower: Follower, last: int | None, query: LogQuery, session: Session, awaited: str | None) -> Batches:
+    """Yield the first entries, then what arrives, if anything is awaited; between the two, say what is waited for.
+
+    Where entries come by themselves, and there are some to show, nothing has to be said.
+    """
     count = 0
     for batch in follower.first(last):
         count += len(batch)
         yield batch
-    if not count:
-        words = "waiting for new entries" if last == 0 else "no entries match yet"
-        rest = "" if last == 0 else "; waiting for new ones"
-        session.notice(f"{words}{session.filters_on(query)}{rest}, Ctrl-C ends it")
+    if awaited is None:
+        if not count and last != 0:
+            session.tell_empty(query, is_failure=False)
+        return
+    filters = session.filters_on(query)
+    if not count and last != 0:
+        rest = "new ones" if awaited == NEW_ENTRIES else awaited
+        session.notice(f"no entries match yet{filters}; waiting for {rest}, Ctrl-C ends it")
+    elif not count or awaited != NEW_ENTRIES:
+        session.notice(f"waiting for {awaited}{filters}, Ctrl-C ends it")
     yield from follower.arriving()
 
 

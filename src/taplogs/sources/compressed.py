@@ -34,6 +34,12 @@ Logs are compressed to a tenth, or a hundredth where they repeat themselves; eac
 """
 
 
+def is_compressed(magic: bytes) -> bool:
+    """Return whether a file whose first four bytes these are is compressed."""
+    is_zstd = magic == _ZSTD_MAGIC or (magic[1:] == _SKIPPABLE_MAGIC and magic[0] >> 4 == 5)
+    return magic.startswith(_GZIP_MAGIC) or is_zstd
+
+
 class EndsEarly(Exception):
     """The end of a compressed file is missing; all that can be decompressed came before."""
 
@@ -73,7 +79,7 @@ def _reader_of(file: BinaryIO, magic: bytes) -> Callable[[int], bytes]:
     """
     if magic.startswith(_GZIP_MAGIC):
         return gzip.GzipFile(fileobj=file).read1
-    if magic == _ZSTD_MAGIC or (magic[1:] == _SKIPPABLE_MAGIC and magic[0] >> 4 == 5):
+    if is_compressed(magic):
         return io.BufferedReader(_ZstdReader(file), _CHUNK).read1
     return file.read
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from msgspec import Struct
 
 from taplogs.errors import TaplogsError
+from taplogs.sources.compressed import is_compressed
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,6 +42,10 @@ class Input(Protocol):
 
     def signature(self) -> Signature:
         """Return what tells whether the content is still the same; raises TaplogsError."""
+        ...
+
+    def may_grow(self) -> bool:
+        """Return whether more may be read of it later than at its end now; raises TaplogsError."""
         ...
 
     def close(self) -> None:
@@ -72,6 +77,11 @@ class FileInput:
         except OSError as error:
             raise _unreadable(self.name, error) from error
         return _signature(found)
+
+    def may_grow(self) -> bool:
+        """Return whether lines may be appended: nobody does that to a compressed file. Raises TaplogsError."""
+        with self.open() as file:
+            return not is_compressed(file.read(4))
 
     def close(self) -> None:
         """Nothing is kept."""
@@ -110,6 +120,10 @@ class StreamInput:
     def signature(self) -> Signature:
         """Return the same always, for a stream has one content, unless it is a file; raises TaplogsError."""
         return _signature(os.fstat(self._file.descriptor)) if self._file else ()
+
+    def may_grow(self) -> bool:
+        """Return that it may not: its end is its end."""
+        return False
 
     def close(self) -> None:
         """Forget what was kept; standard input is left to whoever opened it."""

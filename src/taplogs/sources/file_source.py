@@ -21,7 +21,7 @@ from taplogs.sources.file_faults import FileFaults
 from taplogs.sources.file_input import Input, Spool, spool_in
 from taplogs.sources.file_names import Verify, inputs_named
 from taplogs.sources.file_reading import Known, Reading, entries_in
-from taplogs.sources.protocol import LogSource, SourceEvents
+from taplogs.sources.protocol import SourceEvents
 from taplogs.sources.sorting import IN_MEMORY, Sorter, sort_key
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def open_files(
     spool_folder: Callable[[], Path],
     events: SourceEvents,
     clock: Callable[[], datetime],
-) -> LogSource:
+) -> FileSource:
     """Return the files of these names as one source: files, patterns, folders of exports, `-` for `stdin`.
 
     `strict`: what is no entry is an error. `verify` raises VerificationFailed for an export that is not what it says;
@@ -129,6 +129,10 @@ class FileSource:
     def tells_time(self) -> bool:
         """Whether `now` goes by a clock of the source's own: never, it is this machine's."""
         return False
+
+    def growing(self) -> list[str]:
+        """Return the names of the files that lines may be appended to; raises TaplogsError."""
+        return [source.name for source in self._inputs if source.may_grow()]
 
     def close(self) -> None:
         """Remove what was kept of streams."""
