@@ -221,6 +221,21 @@ def test_the_backend_is_served_with_tls(taplogs: Command, authority: trustme.CA,
         assert interrupt(process).code == 0
 
 
+def test_an_upstream_with_tls_is_trusted_where_its_authority_is(
+    taplogs: Command, authority: trustme.CA, pair: tuple[str, str]
+) -> None:
+    trusted = taplogs.folder / "authority.pem"
+    authority.cert_pem.write_to_path(trusted)
+    key = str(key_file(taplogs))
+    with serving(taplogs, "--cert", pair[0], "--key", pair[1], "--read-key", key) as (_, upstream):
+        passing = ("--upstream", f"{upstream}/v1", "--read-key", key)
+        with serving(taplogs, *passing, "--ca-file", str(trusted)) as (_, url):
+            assert status(f"{url}/v1/partner/jobs", None) == 404
+        with serving(taplogs, *passing) as (process, url):
+            assert status(f"{url}/v1/partner/jobs", None) == 502
+            assert "the log is in a temporary file" in interrupt(process).err
+
+
 @pytest.mark.parametrize(("given", "missing"), [(0, "--key"), (1, "--cert")])
 def test_a_certificate_and_its_key_belong_together(
     taplogs: Command, pair: tuple[str, str], given: int, missing: str

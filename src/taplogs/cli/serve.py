@@ -79,10 +79,13 @@ def serve(
         with closing(server):
             for file in stored.load or []:
                 _load(session, entries, file)
-            # Only a server that listens makes a key: one that nobody was shown could never be used.
-            drained = server.serve(
-                lambda url: _announce(session, output, url, _key(keys, wanted=access.new_key, held=held_key), passing)
-            )
+
+            def announce(url: str) -> None:
+                # Only a server that listens makes a key: one that nobody was shown could never be used.
+                key = _key(keys, wanted=access.new_key, held=held_key)
+                _announce(session, output, url, key, passing, is_temporary=stored.store is None)
+
+            drained = server.serve(announce)
     if not drained:
         raise TaplogsError("stopped, but not every running request could be answered in time")
     session.notice("stopped")
@@ -184,7 +187,9 @@ def _key(keys: ApiKeys, *, wanted: bool, held: ApiKey | None) -> str | None:
     return keys.create() if wanted or (held is None and not keys.any_active()) else None
 
 
-def _announce(session: Session, output: Output, url: str, key: str | None, passing: Passing | None) -> None:
+def _announce(
+    session: Session, output: Output, url: str, key: str | None, passing: Passing | None, *, is_temporary: bool
+) -> None:
     from taplogs.backend.app import BASE_PATH
 
     lines = [f"export TAPLOGS_BASE_URL={shlex.quote(url_from_here(url) + BASE_PATH)}"]
@@ -194,6 +199,10 @@ def _announce(session: Session, output: Output, url: str, key: str | None, passi
     output.write_lines(lines)
     output.flush()
     if passing:
+        if is_temporary:
+            session.notice(
+                "the log is in a temporary file, and goes with it when the gateway ends: --store PATH keeps it"
+            )
         own = url_from_here(url) + passing.base_path
         session.notice(f"point the integration's base URL at {own} instead of {passing.upstream.url}")
     session.notice(f"listening on {url}{BASE_PATH} (Ctrl-C stops)")
