@@ -20,6 +20,10 @@ from taplogs.sources.protocol import UnstorableEntry
 _BATCH = 100
 """So many entries are stored at once: more would hold the interpreter for longer than a request may be delayed."""
 
+_PORTION = 10
+_REST_SECONDS = 0.001
+"""After so many entries are made the writer rests so long: requests that came meanwhile catch up."""
+
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
 _STORE_FAULTS = (TaplogsError, sqlite3.Error, OSError)
@@ -140,7 +144,10 @@ class LogWriter:
 
     def _write(self, taken: Sequence[Recorded]) -> None:
         """Store a batch, however often that has to be tried; give up only where the writer is to end."""
-        entries = self._built(taken)
+        entries: list[LogEntry] = []
+        for first in range(0, len(taken), _PORTION):
+            entries += self._built(taken[first : first + _PORTION])
+            self._rest()
         wait = _FIRST_WAIT
         while entries and not self._guard(lambda: self._add(entries)):
             self._tell_lost()
@@ -161,9 +168,7 @@ class LogWriter:
         except Exception as error:  # noqa: BLE001 - whatever strangers have sent, the writer goes on
             if len(taken) > 1:
                 return [entry for recorded in taken for entry in self._built([recorded])]
-            self._lost += 1
-            self._lost_told += 1
-            self._report(f"request {taken[0].number} cannot be logged, and is lost: {type(error).__name__}")
+            self._lose(f"request {taken[0].number} cannot be logged, and is lost: {type(error).__name__}")
             return []
 
     def _add(self, entries: list[LogEntry]) -> None:
@@ -180,9 +185,13 @@ class LogWriter:
                 self._store.add([entry])
                 self._stored += 1
             except UnstorableEntry as error:
-                self._lost += 1
-                self._lost_told += 1
-                self._report(f"the entry {entry.id} cannot be stored, and is lost: it holds {error}")
+                self._lose(f"the entry {entry.id} cannot be stored, and is lost: it holds {error}")
+
+    def _lose(self, words: str) -> None:
+        with self._lock:  # `put` counts in another thread
+            self._lost += 1
+            self._lost_told += 1
+        self._report(words)
 
     def _guard(self, work: Callable[[], None]) -> bool:
         """Do work with the store; return whether that went well. The first fault is told, and the end of it."""
@@ -204,6 +213,10 @@ class LogWriter:
             number = lost - self._lost_told
             self._lost_told = lost
             self._report(f"{number:,} requests are missing in the log: too many waited to be stored")
+
+    def _rest(self) -> None:
+        if self._closing_at is None and self._waiting < self._bounds.entries // 2:
+            time.sleep(_REST_SECONDS)
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not beyond the end."""
