@@ -248,7 +248,8 @@ def test_a_file_with_lines_that_are_no_entries_is_not_said_to_be_known_without_a
     told = run.err.splitlines()
     assert f"5 new entries (5 pulled); they are kept in {tmp_path}/to.sqlite" in told
     assert told[-2].startswith("error: the sync is incomplete: ")
-    assert f"{path}:6" in told[-2]
+    assert f"1 line of {path} " in told[-2]
+    assert "line 6 (not JSON" in told[-2]
     assert "without a gap" not in run.err
     (status,) = json.loads(taplogs.here("archive", "status", "--source", to, "-o", "json").out)["archives"]
     assert (status["entries"], status["sources"][0]["covered"], status["sources"][0]["syncedAt"]) == (5, [], None)
