@@ -121,11 +121,11 @@ class ClientConnection:
         route = self._route_of(target)
         recording = self._recording(route, method, target, request)
         exchange = Exchange(self._client, request, target, route.connections, recording, self._counts)
-        self._counts.running += 1
+        self._counts.running += route.is_counted
         try:
             await exchange.run()
         finally:
-            self._counts.running -= 1
+            self._counts.running -= route.is_counted
             if recording:
                 recording.end(exchange.status)
             if route.is_counted:
