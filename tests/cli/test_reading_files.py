@@ -137,6 +137,40 @@ def test_a_name_that_means_nothing_is_a_usage_error(taplogs: Command, tmp_path: 
     assert "no file matches" in done.err
 
 
+@pytest.mark.parametrize("command", ["list", "tail", "sync", "show", "export -o out"])
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("*.jsonl", "put the pattern in quotes: --source '*.jsonl'"),
+        ("logs/*", "put the pattern in quotes: --source 'logs/*'"),
+    ],
+)
+def test_a_pattern_without_quotes_is_understood_as_one(taplogs: Command, command: str, pattern: str, hint: str) -> None:
+    (taplogs.folder / "logs").mkdir()
+    for name in ("a.jsonl", "b.jsonl", "c.jsonl", "logs/a.csv", "logs/b.jsonl"):
+        (taplogs.folder / name).write_bytes(json_lines([log_entry(1)]))
+    done = taplogs.shell(f"taplogs {command} --source {pattern}")
+    assert done.code == (5 if command == "show" else 2)
+    assert f"hint: {hint}\n" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("logs.csv", "argument: logs.csv", "files are read with --source: --source logs.csv"),
+        ("*.csv", "arguments: logs.csv more.csv", "put the pattern in quotes: --source '*.csv'"),
+        ("logs.csv nothing", "arguments: logs.csv nothing", "'taplogs list --help' shows what it takes"),
+    ],
+)
+def test_files_that_are_named_without_an_option_are_told_with_it(
+    taplogs: Command, words: str, message: str, hint: str
+) -> None:
+    for name in ("logs.csv", "more.csv"):
+        (taplogs.folder / name).touch()
+    done = taplogs.shell(f"taplogs list {words}")
+    assert (done.code, done.err) == (2, f"error: unexpected extra {message}\nhint: {hint}\n")
+
+
 def test_sources_may_be_many(taplogs: Command, tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}.jsonl").write_bytes(json_lines([log_entry(number)]))

@@ -18,7 +18,13 @@ class GroupedHelpCommand(TyperCommand):
             from taplogs.cli.comparison import with_compared_window
 
             args = with_compared_window(args)
+        ctx.allow_extra_args = True  # they are refused here, with what was probably meant
         rest: list[str] = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            from taplogs.cli.extra_words import unexpected
+
+            takes_files = any("--source" in parameter.opts for parameter in self.params)
+            raise unexpected(rest, ctx.command_path, ctx.params.get("source") or () if takes_files else None)
         return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

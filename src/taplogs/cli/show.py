@@ -12,6 +12,7 @@ from taplogs.core.entry import LogEntry
 from taplogs.errors import EntryNotFound, UsageError
 from taplogs.output.wording import counted
 from taplogs.sources.address import may_take_key
+from taplogs.sources.place import Kind
 from taplogs.sources.protocol import LogSource
 
 _EPILOG = """\b
@@ -57,7 +58,7 @@ def show_entries(
         entries, missing = _find(log_source, ids)
         if entries:
             _write(entries, form, session, full=full)
-        hint = _hint(session) if missing else None
+        hint = _hint(session, ids) if missing else None
     if missing:
         for error in missing[:-1]:
             session.notice(error.message)
@@ -77,8 +78,12 @@ def _find(source: LogSource, ids: list[str]) -> tuple[list[LogEntry], list[Entry
     return entries, missing
 
 
-def _hint(session: Session) -> str | None:
+def _hint(session: Session, ids: list[str]) -> str | None:
     """Return why an entry may be missing, and what to do; None where nothing but its id is to blame."""
+    if session.place and session.place.kind is Kind.FILES:
+        from taplogs.cli.extra_words import hint_of_files
+
+        return hint_of_files(ids[-1:], session.place.texts)
     if not session.sync_states:
         return None
     from taplogs.cli.gap_words import hint_of_missing_entry
