@@ -15,10 +15,10 @@ def main() -> None:
     """Print it."""
     with closing(SqliteStore(Path(sys.argv[1]), read_only=True)) as store:
         total = 0
-        numbers = set()
+        numbers: set[str] = set()
         for batch in store.batches(LogQuery(payloads=False)):
             total += len(batch)
-            numbers.update(entry.id[19:] for entry in batch)
+            numbers.update(entry.request_url for entry in batch)
     print(json.dumps([total, len(numbers)]))
 
 

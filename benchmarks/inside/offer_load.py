@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from time import perf_counter
+from time import perf_counter, time_ns
 from urllib.parse import urlsplit
 
 _BODY = (
     b'{"title":"Data engineer","city":"Berlin","salary":{"from":70000,"to":90000,"currency":"EUR"},"tags":["a","b"]}'
 )
 _HEAD = (
-    b"POST /v1/partner/jobs?source=load&page=%d HTTP/1.1\r\nHost: load\r\nUser-Agent: load/1\r\n"
-    b"Authorization: Bearer sk_test_0123456789abcdefghijkl\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    b"POST /v1/partner/jobs?run=%d&page=%d HTTP/1.1\r\nHost: load\r\nUser-Agent: load/1\r\n"
+    b"Authorization: Bearer sk_test_0123456789abcdefghijkl\r\n"
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 )
 _WARM_UP_SECONDS = 0.5
 _LENGTH = b"content-length: "
@@ -63,7 +64,7 @@ class _Connection(asyncio.Protocol):
             self._send()
 
     def _send(self) -> None:
-        self._transport.write(_HEAD % (self._load.sent, len(_BODY)) + _BODY)
+        self._transport.write(_HEAD % (self._load.run, self._load.sent, len(_BODY)) + _BODY)
         self._load.sent += 1
 
 
@@ -78,6 +79,7 @@ class _Load:
         self._asked = 0
         self._last = 0.0
         self._latencies: list[float] = []
+        self.run = time_ns()
         self.sent = 0
         self._wrong = 0
 
@@ -112,12 +114,12 @@ async def main() -> None:
     """Offer it, and print the outcome."""
     url, connections, seconds, rate = sys.argv[1:]
     place = urlsplit(url)
+    assert place.hostname
+    assert place.port
+    host, port = place.hostname, place.port
     load = _Load(float(seconds), float(rate))
     loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(lambda: _Connection(load), place.hostname, place.port)
-        for _ in range(int(connections))
-    ]
+    made = [await loop.create_connection(lambda: _Connection(load), host, port) for _ in range(int(connections))]
     await asyncio.gather(*[connection.over for _, connection in made])
     print(json.dumps(load.outcome()))
 

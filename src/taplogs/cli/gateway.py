@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 
 _LAST_SECONDS = 10.0
 """How long what is queued may take to be stored in the end."""
-
-_TURN_SECONDS = 0.0002
 
 
 class Capture(Struct, frozen=True):
@@ -153,7 +150,7 @@ class FrontServer:
         if self._writer:
             self._writer.start()
         try:
-            with _handlers_restored(), _short_turns():
+            with _handlers_restored():
                 return self._front.serve_forever(ready)
         finally:
             self._inner.stop()
@@ -208,17 +205,6 @@ def _finish(writer: LogWriter) -> None:
             f"stopped, but the last entries could not be stored, {lost:,} of them: {fault}",
             "these requests were answered, and are missing in the log",
         )
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Have threads take turns more often, so that a request which passes does not wait 5 ms for the log's writer."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 @contextmanager

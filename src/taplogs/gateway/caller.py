@@ -37,6 +37,7 @@ class Callers:
         self._secret = secret
         self._trusted = tuple(trusted_proxies)
         self._clients: dict[bytes, str] = {}
+        self._peers: dict[str, Address | None] = {}
 
     def client_of(self, headers: Headers) -> str | None:
         """Return the client's id: a keyed fingerprint (HMAC-SHA-256, RFC 2104) of its API key; None without one."""
@@ -57,7 +58,7 @@ class Callers:
         That is the one that is connected; behind a proxy that is trusted, the last one of X-Forwarded-For that is not
         a trusted proxy itself. What stands before it anybody may have written.
         """
-        address = _address(peer)
+        address = self._address_of_peer(peer)
         if address is None:
             return None
         if self._trusted and self._is_trusted(address):
@@ -69,6 +70,13 @@ class Callers:
                 if not self._is_trusted(address):
                     break
         return str(address)
+
+    def _address_of_peer(self, peer: str) -> Address | None:
+        if peer not in self._peers:
+            if len(self._peers) >= _MOST_REMEMBERED:
+                self._peers.clear()
+            self._peers[peer] = _address(peer)
+        return self._peers[peer]
 
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted if network.version == address.version)
