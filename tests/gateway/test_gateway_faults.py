@@ -223,19 +223,6 @@ def test_a_full_disk_stops_no_request_and_what_waits_is_stored_later(upstream: R
     assert numbers(stored(gateway.path)) == list(range(331))
 
 
-def test_a_disk_that_stays_full_is_told_with_what_is_missing(upstream: RecordingUpstream, start: Start) -> None:
-    gateway = start(upstream.url, preexec_fn=limited(1 << 30))
-    assert gateway.ask(0) == 200
-    wait_until(lambda: len(stored(gateway.path)) == 1)
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-    assert [gateway.ask(number) for number in range(1, 8)] == [200] * 7
-    done = gateway.end()
-    assert done.code == 1
-    assert "7 of them" in done.err
-    assert "Traceback" not in done.err
-    assert numbers(stored(gateway.path)) == [0]
-
-
 def test_a_store_that_another_process_has_locked_stops_no_request(upstream: RecordingUpstream, start: Start) -> None:
     gateway = start(upstream.url)
     assert gateway.ask(0) == 200
