@@ -130,6 +130,23 @@ def test_a_value_may_come_in_another_form(name: str, value: Any, expected: Any) 
     assert encode_entry(decode_entry(leniently(body(SENT | {name: value})))) == line
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("x" * 40, '"' + "x" * 40 + '"'),
+        ("x" * 41, '"' + "x" * 40 + '…"'),
+        ('"' * 30, '"' + '\\"' * 30 + '"'),
+        ("ä" * 500, '"' + "\\u00e4" * 40 + '…"'),
+        (10**50, "1" + "0" * 39 + "…"),
+        ([1] * 99, "an array"),
+    ],
+)
+def test_a_wrong_value_is_shown_as_json_and_shortened_as_text(value: Any, shown: str) -> None:
+    with pytest.raises(MalformedBody) as raised:
+        decode_entry(body(SENT | {"statusCode": value}))
+    assert raised.value.reason.endswith(f'"statusCode" is {shown}, not an HTTP status')
+
+
 def test_what_need_not_be_there_may_be_missing() -> None:
     short = {name: SENT[name] for name in REQUIRED}
     expected = LogEntry(READ.id, READ.timestamp, READ.method, READ.request_url, READ.status_code)

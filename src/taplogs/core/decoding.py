@@ -89,6 +89,7 @@ _NOT_STRICT = (msgspec.DecodeError, ValueError, RecursionError)
 """What sends a body to the lenient reading, which then says what is wrong with it, if anything is."""
 
 _PIECE = 4096
+_MOST_SHOWN = 40
 
 _page_decoder = msgspec.json.Decoder(_StrictPage)
 _entry_decoder = msgspec.json.Decoder(LogEntry)
@@ -392,5 +393,8 @@ def _kind(value: Any) -> str:
 def _excerpt(value: Any) -> str:
     if isinstance(value, list | dict):
         return _kind(value)
+    if isinstance(value, str):
+        text = json.dumps(value[:_MOST_SHOWN])
+        return text if len(value) <= _MOST_SHOWN else f'{text[:-1]}…"'
     text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
