@@ -39,6 +39,7 @@ def opened(
     verify: Callable[[Path], None] | None = None,
     spool_folder: Path | None = None,
     told: Told | None = None,
+    is_followed: bool = False,
 ) -> Iterator[LogSource]:
     """Give the source that `--source` is for these paths, and close it."""
     source = open_files(
@@ -49,6 +50,7 @@ def opened(
         spool_folder=lambda: spool_folder or _nowhere(),
         events=told or Told(),
         clock=lambda: NOW,
+        is_followed=is_followed,
     )
     try:
         yield source

@@ -6,6 +6,7 @@ import gzip
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -236,3 +237,19 @@ def test_what_cannot_grow_is_followed_to_its_end(taplogs: Command) -> None:
 def test_where_nothing_of_what_cannot_grow_matches_that_is_said(taplogs: Command) -> None:
     done = taplogs.run("tail", *QUICK, "--source", "-", "-s", "5xx", stdin=json_lines([recent(1)]).decode())
     assert (done.code, done.out, done.err) == (0, "", "no entries match (--status 5xx)\n")
+
+
+def test_a_strict_tail_does_not_judge_a_line_before_it_ends(taplogs: Command) -> None:
+    path = taplogs.folder / "logs"
+    first, second = json_lines([recent(1, 3)]), json_lines([recent(2)])
+    path.write_bytes(first)
+    with tailing(taplogs, "--source", "logs", "--strict") as tail, path.open("ab", buffering=0) as file:
+        wait_until(lambda: len(tail.lines) == 1)
+        for part in (second[:50], second[50:], b"{broken"):
+            file.write(part)
+            time.sleep(0.3)
+            assert tail.process.poll() is None
+        assert tail.ids == ["entry-00001", "entry-00002"]
+        file.write(b"\n")
+        assert tail.wait() == 1
+        assert "error: logs:3: not JSON" in tail.err

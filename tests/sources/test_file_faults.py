@@ -21,6 +21,12 @@ ENTRY = b'{"id":"a","timestamp":"2026-11-01T10:00:00.000Z","method":"GET","reque
 GOOD = json_lines([log_entry(1)])
 OLDEST_FIRST = LogQuery(order=Order.OLDEST_FIRST)
 
+
+def path_with(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
 NO_ENTRIES = {
     "no JSON": (b"nope", "not JSON"),
     "no object": (b"7", "not an object"),
@@ -233,6 +239,42 @@ def test_a_strict_reading_of_what_ends_early_fails(tmp_path: Path, content: byte
     path.write_bytes(content)
     with opened(path, strict=True) as source, pytest.raises(TaplogsError, match="logs is damaged"):
         source.count(LogQuery())
+
+
+@pytest.mark.parametrize("write", [json_lines, json_array, indented_array, csv_table])
+def test_what_is_half_written_is_no_fault_of_a_file_that_is_followed(
+    tmp_path: Path, write: Callable[..., bytes]
+) -> None:
+    path, told = tmp_path / "logs", Told()
+    content = write([log_entry(1), log_entry(2, user_agent='two\r\nlines, and a quote: "')])
+    found = []
+    with opened(path_with(path, b""), strict=True, told=told, is_followed=True) as source:
+        for size in range(0, len(content) + 1, 3):
+            path.write_bytes(content[:size])
+            found.append([entry.id for entry in source.search(OLDEST_FIRST)])
+        path.write_bytes(content)
+        found.append([entry.id for entry in source.search(OLDEST_FIRST)])
+    assert [ids for before, ids in zip([None, *found], found, strict=False) if ids != before] == [
+        [],
+        [log_entry(1).id],
+        [log_entry(1).id, log_entry(2).id],
+    ]
+    assert told.left_out == []
+
+
+def test_a_whole_line_that_is_no_entry_is_a_fault_of_a_file_that_is_followed(tmp_path: Path) -> None:
+    path = path_with(tmp_path / "logs", GOOD + b'{"id":"x"}')
+    with opened(path, strict=True, is_followed=True) as source:
+        assert source.count(LogQuery()) == 1
+        path.write_bytes(GOOD + b'{"id":"x"}\n')
+        with pytest.raises(TaplogsError, match=r"logs:2: .*has no"):
+            source.count(LogQuery())
+
+
+def test_an_entry_without_a_line_feed_is_read_of_a_file_that_is_followed(tmp_path: Path) -> None:
+    path = path_with(tmp_path / "logs", GOOD.strip())
+    with opened(path, strict=True, is_followed=True) as source:
+        assert source.count(LogQuery()) == 1
 
 
 def test_a_compressed_file_that_is_changed_in_the_middle_is_damaged(tmp_path: Path) -> None:

@@ -134,6 +134,7 @@ def _open_files(session: Session, place: Place, end: End | None) -> LogSource:
         spool_folder=lambda: _cache_folder(session),
         events=session,
         clock=session.runtime.clock,
+        is_followed=end is not None,
     )
     if end:
         growing = source.growing()

@@ -64,6 +64,23 @@ def line_blocks(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[tuple[int, 
         yield number, b"".join(rest)
 
 
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a text up to its last line feed, and what comes after that if it is an entry: somebody is writing it."""
+    rest: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*rest, chunk[:end]])
+            rest, size = [], 0
+        size += len(chunk) - end
+        rest = [] if size > LONGEST else [*rest, chunk[end:]]
+    last = b"".join(rest)
+    with suppress(MalformedBody):
+        decode_entry(last)
+        yield last
+
+
 def _at_once(block: bytes) -> list[LogEntry] | None:
     """Return the entries of a block, one a line; None where anything in it is something else."""
     try:

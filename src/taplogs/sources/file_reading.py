@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from taplogs.sources.compressed import EndsEarly, content
 from taplogs.sources.file_documents import BrokenDocument, Cut, entries_of_documents, is_document
 from taplogs.sources.file_faults import FileFault, FileFaults, damaged
 from taplogs.sources.file_input import FileInput, Input, Signature
-from taplogs.sources.file_lines import Refuse, entries_of_lines, without_mark
+from taplogs.sources.file_lines import Refuse, entries_of_lines, whole_lines, without_mark
 from taplogs.sources.file_table import entries_of_table, is_table, table_has_guard
 from taplogs.sources.seen_ids import SeenIds
 from taplogs.sources.sorting import sort_key
@@ -61,12 +62,15 @@ class _Manifest(Struct, frozen=True):
 class Reading:
     """Reads all entries of some inputs, in the order in which they are there."""
 
-    def __init__(self, inputs: Sequence[Input], *, strict: bool, is_unique: bool = False) -> None:
-        """`is_unique`: an earlier reading has shown that no id occurs twice."""
+    def __init__(
+        self, inputs: Sequence[Input], *, strict: bool, is_unique: bool = False, is_followed: bool = False
+    ) -> None:
+        """`is_unique`: an earlier reading has shown that no id occurs twice. `is_followed`: another one comes."""
         self.faults = FileFaults(strict=strict)
         self.known: list[Known] = []
         self.empty: list[str] = []
         self._inputs = inputs
+        self._is_followed = is_followed
         self._seen = None if is_unique else SeenIds()
         self._shape = _Shape()
 
@@ -94,7 +98,8 @@ class Reading:
         shape = self._shape = _Shape()
         self.faults.begin()
         found = 0
-        for read in entries_in(source, self.faults):
+        is_growing = self._is_followed and source.may_grow()
+        for read in entries_in(source, self.faults, is_growing=is_growing):
             found += len(read)
             entries = self._seen.first_ones(read) if self._seen else read
             shape.add(entries)
@@ -140,14 +145,18 @@ class _Shape:
         return Known(signature, self._entries, self._least, self._greatest, self._ascending, self._descending)
 
 
-def entries_in(source: Input, faults: FileFaults) -> Generator[list[LogEntry], None, None]:
-    """Yield all entries of one input, repeated ids too, as far as it goes; raises TaplogsError."""
+def entries_in(source: Input, faults: FileFaults, *, is_growing: bool = False) -> Generator[list[LogEntry], None, None]:
+    """Yield all entries of one input, repeated ids too, as far as it goes; raises TaplogsError.
+
+    `is_growing`: the end of it may be half written, which is no fault.
+    """
 
     def refuse(unit: str) -> Refuse:
         return lambda number, reason: faults.add(FileFault(source.name, unit, number, reason))
 
     def cut(reason: str) -> None:
-        faults.add_cut(source.name, reason)
+        if not is_growing:
+            faults.add_cut(source.name, reason)
 
     with source.open() as file, closing(content(file, source.name)) as chunks:
         head, whole = _begun(without_mark(_until_cut(chunks, cut)))
@@ -160,10 +169,13 @@ def entries_in(source: Input, faults: FileFaults) -> Generator[list[LogEntry], N
                 yield from entries_of_documents(whole, refuse("element"), cut)
             except BrokenDocument as fault:
                 raise damaged(source.name, fault) from None
-        elif is_table(head):
-            yield from entries_of_table(whole, refuse("line"), lambda: _has_guard(source))
+            return
+        lines = whole_lines(whole) if is_growing else whole
+        if is_table(head):
+            guard = partial(_has_guard, source)
+            yield from entries_of_table(lines, refuse("line"), guard, is_growing=is_growing)
         else:
-            yield from entries_of_lines(whole, refuse("line"))
+            yield from entries_of_lines(lines, refuse("line"))
 
 
 def _until_cut(chunks: Iterator[bytes], cut: Cut) -> Iterator[bytes]:

@@ -40,16 +40,18 @@ def open_files(
     spool_folder: Callable[[], Path],
     events: SourceEvents,
     clock: Callable[[], datetime],
+    is_followed: bool = False,
 ) -> FileSource:
     """Return the files of these names as one source: files, patterns, folders of exports, `-` for `stdin`.
 
     `strict`: what is no entry is an error. `verify` raises VerificationFailed for an export that is not what it says;
     None reads it all the same. What does not fit into the memory goes into temporary files in `spool_folder`.
+    `is_followed`: they are read again and again, so what is half written yet is no fault.
     Raises UsageError for names that mean nothing, TaplogsError for what cannot be read.
     """
     spool = spool_in(spool_folder)
     inputs = inputs_named(paths, stdin=stdin, spool=spool, verify=verify)
-    return FileSource(inputs, strict=strict, spool=spool, events=events, clock=clock)
+    return FileSource(inputs, strict=strict, spool=spool, events=events, clock=clock, is_followed=is_followed)
 
 
 class FileSource:
@@ -63,6 +65,7 @@ class FileSource:
         spool: Spool,
         events: SourceEvents,
         clock: Callable[[], datetime],
+        is_followed: bool = False,
         in_memory: int = IN_MEMORY,
     ) -> None:
         """`in_memory`: about how many bytes of entries are sorted without a temporary file."""
@@ -71,6 +74,7 @@ class FileSource:
         self._spool = spool
         self._events = events
         self._clock = clock
+        self._is_followed = is_followed
         self._in_memory = in_memory
         self._known: list[Known] = []
         self._is_unique = False
@@ -181,12 +185,15 @@ class FileSource:
                 return
 
     def _chosen(self, query: LogQuery, source: Input) -> Iterator[list[LogEntry]]:
-        for batch in Reading([source], strict=self._strict, is_unique=True).batches():
+        for batch in self._reading_of([source], is_unique=True).batches():
             self._events.receive(len(batch))
             yield query.select(batch)
 
     def _reading(self) -> Reading:
-        return Reading(self._inputs, strict=self._strict, is_unique=self._knows() and self._is_unique)
+        return self._reading_of(self._inputs, is_unique=self._knows() and self._is_unique)
+
+    def _reading_of(self, inputs: Sequence[Input], *, is_unique: bool) -> Reading:
+        return Reading(inputs, strict=self._strict, is_unique=is_unique, is_followed=self._is_followed)
 
     def _read(self, reading: Reading | None = None) -> Iterator[list[LogEntry]]:
         """Yield all entries of all files, in the order of the files; tells once what was left out."""

@@ -13,6 +13,8 @@ from taplogs.sources.file_faults import LONGEST
 from taplogs.sources.file_lines import Refuse, line_blocks
 
 _BATCH = 1000
+_UNFINISHED = "unexpected end of data"
+"""What the library says of a text that ends between two quotes."""
 
 Numbered = tuple[int, list[str] | str]
 """The number of the line that a row begins in, and its cells, or why it is none."""
@@ -25,10 +27,13 @@ def is_table(head: bytes) -> bool:
 
 
 def entries_of_table(
-    chunks: Iterable[bytes], refuse: Refuse, has_guard: Callable[[], bool]
+    chunks: Iterable[bytes], refuse: Refuse, has_guard: Callable[[], bool], *, is_growing: bool = False
 ) -> Iterator[list[LogEntry]]:
-    """Yield the entries of a table. `has_guard` is asked once, as soon as some text begins as if it had the guard."""
-    rows = _rows(chunks, refuse)
+    """Yield the entries of a table. `has_guard` is asked once, as soon as some text begins as if it had the guard.
+
+    `is_growing`: a last row that does not end is no fault, for somebody is writing it.
+    """
+    rows = _rows(chunks, refuse, is_growing=is_growing)
     decoder = RowDecoder(_heading(rows))
     guarded: bool | None = None
     while batch := list(islice(rows, _BATCH)):
@@ -65,7 +70,7 @@ def _one_by_one(batch: list[Numbered], decoder: RowDecoder, refuse: Refuse, *, g
             refuse(number, fault.reason)
 
 
-def _rows(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
+def _rows(chunks: Iterable[bytes], refuse: Refuse, *, is_growing: bool = False) -> Iterator[Numbered]:
     """Yield the rows that are not empty. What is not UTF-8 becomes lone surrogates, which the decoding refuses."""
     import csv
 
@@ -78,6 +83,8 @@ def _rows(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[Numbered]:
         except StopIteration:
             return
         except csv.Error as error:
+            if is_growing and str(error) == _UNFINISHED:
+                return
             yield number, f"not CSV: {error}"
             continue
         if row:
