@@ -100,9 +100,11 @@ def test_standard_input_that_is_closed_is_refused() -> None:
         pass
 
 
-def test_a_file_that_may_not_be_read_is_an_error(folder: Path) -> None:
-    (folder / "link").symlink_to("link")
-    with pytest.raises(TaplogsError, match="link"), opened("link"):
+@pytest.mark.parametrize("target", ["link", "other", "none"])
+def test_a_link_that_leads_nowhere_is_named_as_one(folder: Path, target: str) -> None:
+    (folder / "link").symlink_to(target)
+    (folder / "other").symlink_to("link")
+    with pytest.raises(UsageError, match="link is a link to nothing"), opened("link"):
         pass
 
 
@@ -118,6 +120,15 @@ def test_a_pipe_with_a_name_is_read_once_and_kept(folder: Path) -> None:
 
 def test_a_device_is_read_to_its_end() -> None:
     assert numbers("/dev/null") == []
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/urandom", "/dev/full"])
+def test_a_device_without_an_end_is_refused(name: str) -> None:
+    with pytest.raises(TaplogsError, match=f"{name} is a device"):
+        numbers(name)
+    refused = pytest.raises(TaplogsError, match="standard input is a device")
+    with Path(name).open("rb") as stream, opened("-", stdin=stream) as source, refused:
+        source.count(LogQuery())
 
 
 def test_an_export_is_verified_before_its_records_are_read(folder: Path) -> None:

@@ -115,6 +115,7 @@ class StreamInput:
                 raise _unreadable(self.name, error) from error
         if self._lost:
             raise self._lost
+        _refuse_endless(self._stream, self.name)
         yield cast(BinaryIO, io.BufferedReader(_Rereading(self.read_at), _STEP))
 
     def signature(self) -> Signature:
@@ -211,6 +212,18 @@ class _Rereading(io.RawIOBase):
         target[: len(found)] = found
         self._position += len(found)
         return len(found)
+
+
+def _refuse_endless(stream: BinaryIO, name: str) -> None:
+    """Raise TaplogsError for a device such as /dev/zero, which would fill the disk; a terminal ends, and /dev/null."""
+    try:
+        descriptor = stream.fileno()
+        found = os.fstat(descriptor)
+        ends = os.isatty(descriptor) or found.st_rdev == Path(os.devnull).stat().st_rdev
+    except OSError:  # nothing of the system is behind it
+        return
+    if stat.S_ISBLK(found.st_mode) or (stat.S_ISCHR(found.st_mode) and not ends):
+        raise TaplogsError(f"{name} is a device, and no log", "name a file or a pipe")
 
 
 def _signature(found: os.stat_result) -> Signature:

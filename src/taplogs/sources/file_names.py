@@ -59,6 +59,8 @@ def _paths(name: str) -> Iterator[Path]:
             found = []
     except (ValueError, RuntimeError, OSError) as error:  # an unknown ~user, a name that is too long
         raise UsageError(f"{name!r} is no name of a file: {error}", _ACCEPTED) from None
+    if not found and path.is_symlink():
+        raise UsageError(f"{name} is a link to nothing", "'ls -l' shows where it leads")
     if not found:
         what = "no file matches" if has_magic(name) else "there is no file"
         raise UsageError(f"{what} {name}", _ACCEPTED if path.suffix or has_magic(name) else ACCEPTED)
