@@ -132,6 +132,15 @@ def test_what_is_made_of_files_that_are_not_whole_is_incomplete(
     assert f"the {arguments[0]} is incomplete: {words}" in done.err
 
 
+@pytest.mark.parametrize(("content", "words"), WHAT_IS_LEFT_OUT.values(), ids=WHAT_IS_LEFT_OUT)
+def test_a_check_of_files_that_are_not_whole_is_no_pass(taplogs: Command, content: bytes, words: str) -> None:
+    (taplogs.folder / "logs").write_bytes(content)
+    done = taplogs.run("check", "--max-error-rate", "100%", "--since", "2026-11-01", "--source", "logs")
+    assert done.code == 7
+    assert f"error: not all of the window was checked: {words}" in done.err
+    assert done.err.endswith("\nhint: mend what is left out, or take it out of the file\n")
+
+
 def test_a_name_that_means_nothing_is_a_usage_error(taplogs: Command, tmp_path: Path) -> None:
     done = taplogs.here("list", "--source", str(tmp_path / "none*.jsonl"))
     assert (done.code, done.out) == (2, "")

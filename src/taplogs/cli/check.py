@@ -43,6 +43,7 @@ from taplogs.core.error_comparison import new_groups
 from taplogs.core.error_groups import group_errors, only_errors
 from taplogs.core.gap import Gap
 from taplogs.core.stats import Grouping, Summary
+from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import AssertionUnmet, IncompleteWindow, UsageError
 from taplogs.output.curl import shell_word
 from taplogs.output.records import report_format, write_records
@@ -75,6 +76,8 @@ _MOST_MISSING = 0.05
 """How much of a window may be missing at its end, where that is now: so long before it was synced."""
 
 _ANOTHER = "a window that is all there can be named with --since and --until"
+
+_MEND = "mend what is left out, or take it out of the file"
 
 _FLAGS = ("--github", "--allow-few")
 _OWN_OPTIONS = (*(measure.option for measure in MEASURES), "--by", "--compare", "--top", "--junit", "--output", "-o")
@@ -171,12 +174,17 @@ def _junit_path(text: str | None) -> Path | None:
 
 
 def _unchecked(session: Session, filters: FilterOptions, measurement: Measurement[Summary]) -> tuple[Gap, ...]:
-    """Return what the source lacks of the windows, but for a short time at the end of one that ends now."""
+    """Return what the source lacks of the windows, but for a short time at the end of one that ends now.
+
+    What files hold that is left out may belong to any time.
+    """
     now, before = measurement.now, measurement.before
+    until = now.window.until_text or format_timestamp(session.runtime.clock())
+    left_out = tuple(Gap(now.window.since_text or None, until, reason) for reason in session.left_out)
     end = age_of_end(session, measurement.query.window, now.gaps) if filters.until is None else None
     begin = now.window.since or session.runtime.clock()
     is_short = end is not None and end <= _MOST_MISSING * (session.runtime.clock() - begin)
-    return (now.gaps[:-1] if is_short else now.gaps) + (before.gaps if before else ())
+    return (now.gaps[:-1] if is_short else now.gaps) + (before.gaps if before else ()) + left_out
 
 
 def _scopes(
@@ -255,9 +263,10 @@ def _tell(session: Session, measurement: Measurement[Summary], outcome: Outcome,
             told += f": too few requests for {'all' if few == number else f'{few:,}'}"
         raise AssertionUnmet(told, _further(session, unmet, compare))
     if outcome.gaps:
+        pulls = remedy(session, outcome.gaps)
         raise IncompleteWindow(
             f"not all of the window was checked: {words_of(session, outcome.gaps)}",
-            f"{pulls}; {_ANOTHER}" if (pulls := remedy(session, outcome.gaps)) else _ANOTHER,
+            _MEND if session.left_out else f"{pulls}; {_ANOTHER}" if pulls else _ANOTHER,
         )
 
 
