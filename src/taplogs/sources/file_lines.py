@@ -8,6 +8,7 @@ from contextlib import suppress
 from taplogs.core.decoding import MalformedBody, decode_entry, decode_lines, decode_page, decode_trailer
 from taplogs.core.entry import LogEntry
 from taplogs.sources.file_faults import LONGEST, TOO_LONG
+from taplogs.sources.file_place import Place
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -64,20 +65,28 @@ def line_blocks(chunks: Iterable[bytes], refuse: Refuse) -> Iterator[tuple[int, 
         yield number, b"".join(rest)
 
 
-def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a text up to its last line feed, and what comes after that if it is an entry: somebody is writing it."""
+def whole_lines(chunks: Iterable[bytes], place: Place) -> Iterator[bytes]:
+    """Yield a text up to its last line feed, and what comes after that if it is an entry: somebody is writing it.
+
+    `place`, which is where the text begins, is moved to the end of what was yielded.
+    """
     rest: list[bytes] = []
     size = 0
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
+        size = len(chunk) - end + (0 if end else size)
+        if size > LONGEST:  # it is no entry, wherever it ends
+            end = len(chunk)
         if end:
-            yield b"".join([*rest, chunk[:end]])
-            rest, size = [], 0
-        size += len(chunk) - end
-        rest = [] if size > LONGEST else [*rest, chunk[end:]]
+            text = b"".join([*rest, chunk[:end]])
+            place.advance(text)
+            yield text
+            rest = []
+        rest.append(chunk[end:])
     last = b"".join(rest)
     with suppress(MalformedBody):
         decode_entry(last)
+        place.advance(last)
         yield last
 
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,7 @@ from taplogs.sources.file_documents import BrokenDocument, Cut, entries_of_docum
 from taplogs.sources.file_faults import FileFault, FileFaults, damaged
 from taplogs.sources.file_input import FileInput, Input, Signature
 from taplogs.sources.file_lines import Refuse, entries_of_lines, whole_lines, without_mark
+from taplogs.sources.file_place import Place
 from taplogs.sources.file_table import entries_of_table, is_table, table_has_guard
 from taplogs.sources.seen_ids import SeenIds
 from taplogs.sources.sorting import sort_key
@@ -51,6 +53,14 @@ class Known(Struct, frozen=True):
         return (self.least or ("", ""), self.greatest or ("", ""))
 
 
+class _End(Struct, frozen=True):
+    """Where the reading of an input ended, and what the input was like when it began."""
+
+    source: Input
+    signature: Signature
+    place: Place
+
+
 class _Form(Struct, frozen=True):
     formula_guard: bool = msgspec.field(name="formulaGuard")
 
@@ -70,6 +80,7 @@ class Reading:
         self.known: list[Known] = []
         self.empty: list[str] = []
         self._inputs = inputs
+        self._ends: list[_End] = []
         self._is_followed = is_followed
         self._seen = None if is_unique else SeenIds()
         self._shape = _Shape()
@@ -81,12 +92,24 @@ class Reading:
 
     def batches(self) -> Iterator[list[LogEntry]]:
         """Yield the entries; raises TaplogsError. `known`, `empty` (names) and `faults` are complete at the end."""
-        try:
-            for source in self._inputs:
-                yield from self._of(source)
-        finally:
-            if self._seen:
-                self._seen.close()
+        for source in self._inputs:
+            yield from self._of(source)
+
+    def goes_on(self) -> bool:
+        """Return whether nothing has changed since but that lines were appended; raises TaplogsError."""
+        return all(end.signature == end.source.signature() or end.place.is_in(end.source) for end in self._ends)
+
+    def arrived(self) -> Iterator[list[LogEntry]]:
+        """Yield the entries that were appended since the last reading, where it goes on; raises TaplogsError."""
+        for end in self._ends:
+            if end.place.offset:
+                for entries in entries_in(end.source, self.faults, end.place):
+                    yield self._seen.first_ones(entries) if self._seen else entries
+
+    def close(self) -> None:
+        """Forget which ids have occurred."""
+        if self._seen:
+            self._seen.close()
 
     def may_be(self, order: Order) -> bool:
         """Return whether each of the inputs, as far as they are read, is in this order and no id has occurred twice."""
@@ -98,8 +121,8 @@ class Reading:
         shape = self._shape = _Shape()
         self.faults.begin()
         found = 0
-        is_growing = self._is_followed and source.may_grow()
-        for read in entries_in(source, self.faults, is_growing=is_growing):
+        place = Place()
+        for read in entries_in(source, self.faults, place if self._is_followed and source.may_grow() else None):
             found += len(read)
             entries = self._seen.first_ones(read) if self._seen else read
             shape.add(entries)
@@ -114,6 +137,7 @@ class Reading:
         if not found:
             self.empty.append(source.name)
         self.known.append(shape.known(signature))
+        self._ends.append(_End(source, signature, place if found else Place()))
 
 
 class _Shape:
@@ -145,37 +169,45 @@ class _Shape:
         return Known(signature, self._entries, self._least, self._greatest, self._ascending, self._descending)
 
 
-def entries_in(source: Input, faults: FileFaults, *, is_growing: bool = False) -> Generator[list[LogEntry], None, None]:
+def entries_in(source: Input, faults: FileFaults, place: Place | None = None) -> Generator[list[LogEntry], None, None]:
     """Yield all entries of one input, repeated ids too, as far as it goes; raises TaplogsError.
 
-    `is_growing`: the end of it may be half written, which is no fault.
+    `place` is for one that grows: the end of it may be half written, which is no fault. JSON Lines are read from there,
+    and it is moved to the end of the last whole line.
     """
+    start, before = (place.offset, place.line - 1) if place else (0, 0)
 
     def refuse(unit: str) -> Refuse:
-        return lambda number, reason: faults.add(FileFault(source.name, unit, number, reason))
+        return lambda number, reason: faults.add(FileFault(source.name, unit, before + number, reason))
 
     def cut(reason: str) -> None:
-        if not is_growing:
+        if place is None:
             faults.add_cut(source.name, reason)
 
-    with source.open() as file, closing(content(file, source.name)) as chunks:
+    with source.open() as file, closing(_content_from(file, start, source.name)) as chunks:
         head, whole = _begun(without_mark(_until_cut(chunks, cut)))
         if head.startswith(_UTF16):
             raise TaplogsError(
                 f"{source.name} is in UTF-16", "convert it: iconv -f UTF-16 -t UTF-8; PowerShell's > writes such files"
             )
-        if is_document(head):
+        if not start and is_document(head):
             try:
                 yield from entries_of_documents(whole, refuse("element"), cut)
             except BrokenDocument as fault:
                 raise damaged(source.name, fault) from None
             return
-        lines = whole_lines(whole) if is_growing else whole
-        if is_table(head):
+        if not start and is_table(head):
             guard = partial(_has_guard, source)
-            yield from entries_of_table(lines, refuse("line"), guard, is_growing=is_growing)
+            rows = whole if place is None else whole_lines(whole, Place())  # it is read from its heading each time
+            yield from entries_of_table(rows, refuse("line"), guard, is_growing=place is not None)
         else:
-            yield from entries_of_lines(lines, refuse("line"))
+            yield from entries_of_lines(whole if place is None else whole_lines(whole, place), refuse("line"))
+
+
+def _content_from(file: BinaryIO, start: int, name: str) -> Generator[bytes, None, None]:
+    if start:
+        file.seek(start)
+    return content(file, name)
 
 
 def _until_cut(chunks: Iterator[bytes], cut: Cut) -> Iterator[bytes]:

@@ -46,7 +46,9 @@ def open_files(
 
     `strict`: what is no entry is an error. `verify` raises VerificationFailed for an export that is not what it says;
     None reads it all the same. What does not fit into the memory goes into temporary files in `spool_folder`.
-    `is_followed`: they are read again and again, so what is half written yet is no fault.
+    `is_followed`: they are read again and again, so what is half written yet is no fault. Of a window whose end lies
+    ahead, `batches` gives each entry once: to a query that differs from the last one in a later window only, what has
+    come since.
     Raises UsageError for names that mean nothing, TaplogsError for what cannot be read.
     """
     spool = spool_in(spool_folder)
@@ -79,6 +81,7 @@ class FileSource:
         self._known: list[Known] = []
         self._is_unique = False
         self._told: set[str] = set()
+        self._followed: tuple[LogQuery, Reading] | None = None
 
     def search(self, query: LogQuery) -> Iterator[LogEntry]:
         """Yield the entries that match, in the query's order, at most `query.limit` of them; raises TaplogsError."""
@@ -86,6 +89,9 @@ class FileSource:
 
     def batches(self, query: LogQuery) -> Iterator[list[LogEntry]]:
         """Yield the same entries in lists; the first one comes when all files have been read."""
+        if self._is_followed and self._lies_ahead(query):
+            yield from self._arrived(query)
+            return
         if query.limit == 0 or (self._knows() and self._lies_outside(query)):
             return
         if query.any_order and query.limit is None:
@@ -140,8 +146,33 @@ class FileSource:
 
     def close(self) -> None:
         """Remove what was kept of streams."""
+        if self._followed:
+            self._followed[1].close()
         for source in self._inputs:
             source.close()
+
+    def _lies_ahead(self, query: LogQuery) -> bool:
+        """Return whether a query is one of those that follow a source: for all of a window that is not over yet."""
+        window = query.window
+        is_open = window.since is not None and window.until is not None and window.until > self._clock()
+        return is_open and query.order is Order.OLDEST_FIRST and query.limit is None
+
+    def _arrived(self, query: LogQuery) -> Iterator[list[LogEntry]]:
+        """Yield what matches and was not given yet: all of it at first, then what was appended to the files."""
+        last, self._followed = self._followed, None
+        if last and _begins_later(query, last[0]) and last[1].goes_on():
+            reading = last[1]
+            batches = self._told_of(reading, reading.arrived())
+        else:
+            if last:
+                last[1].close()
+            reading = self._reading_of(self._inputs, is_unique=False)
+            batches = self._whole(reading)
+        with closing(Sorter(query, self._spool, self._in_memory)) as sorter:
+            for batch in batches:
+                sorter.add(query.select(batch))
+            self._followed = (query, reading)
+            yield from sorter.batches()
 
     def _gather(self, query: LogQuery, sorter: Sorter, *, may_give_up: bool) -> bool:
         """Have `sorter` take all that matches, and return whether it has; raises TaplogsError.
@@ -197,15 +228,21 @@ class FileSource:
 
     def _read(self, reading: Reading | None = None) -> Iterator[list[LogEntry]]:
         """Yield all entries of all files, in the order of the files; tells once what was left out."""
-        reading = reading or self._reading()
+        with closing(reading or self._reading()) as chosen:
+            yield from self._whole(chosen)
+
+    def _whole(self, reading: Reading) -> Iterator[list[LogEntry]]:
         if self._knows():
             self._events.expect(sum(known.entries for known in self._known))
-        for batch in reading.batches():
+        yield from self._told_of(reading, reading.batches())
+        self._is_unique = not reading.repeated
+        self._known = reading.known
+
+    def _told_of(self, reading: Reading, batches: Iterator[list[LogEntry]]) -> Iterator[list[LogEntry]]:
+        for batch in batches:
             self._events.receive(len(batch))
             yield batch
         self._tell(reading.faults, reading.repeated, reading.empty)
-        self._is_unique = not reading.repeated
-        self._known = reading.known
 
     def _tell(self, faults: FileFaults, repeated: int = 0, empty: Sequence[str] = ()) -> None:
         """Tell what was left out, the same only once."""
@@ -231,7 +268,7 @@ class FileSource:
         ]
 
     def _lies_outside(self, query: LogQuery) -> bool:
-        """Return whether no entry is within the query's window; following a file asks that every two seconds."""
+        """Return whether no entry is within the query's window."""
         window = query.window
         return all(
             known.least is None
@@ -240,6 +277,11 @@ class FileSource:
             or (window.until is not None and known.least[0] >= window.until_text)
             for known in self._known
         )
+
+
+def _begins_later(query: LogQuery, last: LogQuery) -> bool:
+    """Return whether a query differs from the last one in its window only, which begins no earlier."""
+    return query.within(last.window) == last and query.window.since_text >= last.window.since_text
 
 
 def _empty(names: Sequence[str]) -> str:
