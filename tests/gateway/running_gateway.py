@@ -21,6 +21,7 @@ from taplogs.core.redact import Redactor
 from taplogs.core.redaction_profile import built_in
 from taplogs.gateway.caller import Callers, fingerprint_secret
 from taplogs.gateway.entries import EntryBuilder
+from taplogs.gateway.log_sink import StoreSink
 from taplogs.gateway.log_writer import Bounds, LogWriter
 from taplogs.gateway.recording import CapturingRecorder
 from taplogs.gateway.server import GatewayServer
@@ -92,7 +93,7 @@ def passing(path: Path) -> Iterator[Passing]:
         redactor = Redactor(built_in("secrets"), b"")
         builder = EntryBuilder(callers, redactor, run=7, company="acme", largest_body=LARGEST_BODY, clock=_now)
         told: list[str] = []
-        writer = LogWriter(store, builder, report=told.append, bounds=Bounds(flush_seconds=0.01))
+        writer = LogWriter(StoreSink(store, builder), report=told.append, clock=_now, bounds=Bounds(flush_seconds=0.01))
         recorder = CapturingRecorder(writer.put, clock=_now, monotonic=time.monotonic, largest_body=LARGEST_BODY)
         counts = TrafficCounts()
         server = GatewayServer(

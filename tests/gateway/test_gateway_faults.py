@@ -205,15 +205,22 @@ def limited(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
+def limit(process: int, size: int) -> None:
+    """Limit what a process, and those that it has started, may write, to files of that size."""
+    started = " ".join(children.read_text() for children in Path(f"/proc/{process}/task").glob("*/children")).split()
+    for number in (process, *map(int, started)):
+        resource.prlimit(number, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
 def test_a_full_disk_stops_no_request_and_what_waits_is_stored_later(upstream: RecordingUpstream, start: Start) -> None:
     gateway = start(upstream.url, preexec_fn=limited(1 << 30))
     assert gateway.ask(0) == 200
     wait_until(lambda: len(stored(gateway.path)) == 1)
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    limit(gateway.process.pid, 1)
     assert [gateway.ask(number) for number in range(1, 301)] == [200] * 300
     wait_until(lambda: gateway.client.get(f"{gateway.url}/healthz").status_code != 200)
     assert [gateway.ask(number) for number in range(301, 331)] == [200] * 30
-    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    limit(gateway.process.pid, resource.RLIM_INFINITY)
     wait_until(lambda: len(stored(gateway.path)) == 331)
     wait_until(lambda: gateway.client.get(f"{gateway.url}/healthz").status_code == 200)
     done = gateway.end()

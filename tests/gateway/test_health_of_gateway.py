@@ -21,7 +21,7 @@ from taplogs.gateway.health import TrafficHealth
 from taplogs.gateway.log_writer import WriterStatus
 from taplogs.gateway.traffic import TrafficCounts
 
-WELL = WriterStatus(0, 5, 0, None, "2026-11-01T10:00:00.000Z")
+WELL = WriterStatus(0, 5, 0, None, "2026-11-01T10:00:00.000Z", removed=7)
 
 
 def samples_of(page: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -41,7 +41,7 @@ class Watched:
         self.now = 1000.0
         self.counts = TrafficCounts()
         self.health = TrafficHealth(
-            self.counts, lambda: self.status, lambda: 7, place="/srv/logs.sqlite", monotonic=lambda: self.now
+            self.counts, lambda: self.status, place="/srv/logs.sqlite", monotonic=lambda: self.now
         )
 
     @property

@@ -21,6 +21,7 @@ from taplogs.core.entry import LogEntry
 from taplogs.core.query import LogQuery
 from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import TaplogsError
+from taplogs.gateway.log_sink import StoreSink
 from taplogs.gateway.log_writer import Bounds, LogWriter
 from taplogs.gateway.retention import Retention
 from taplogs.sources.protocol import UnstorableEntry
@@ -46,7 +47,7 @@ def numbers(found: Iterable[str]) -> list[int]:
 
 def test_what_is_recorded_is_stored_soon(store: SqliteStore) -> None:
     recordings, told = Recordings(), list[str]()
-    writer = LogWriter(store, builder(company="acme"), report=told.append, bounds=QUICK)
+    writer = LogWriter(StoreSink(store, builder(company="acme")), clock=now, report=told.append, bounds=QUICK)
     writer.start()
     writer.put(recordings.pass_one("POST", sent=[b'{"a":', b"1}"], status=422, answered=[b'{"error":{}}']))
     wait_until(lambda: writer.status().stored == 1)
@@ -63,7 +64,7 @@ def test_what_is_recorded_is_stored_soon(store: SqliteStore) -> None:
 
 def test_of_200_no_response_is_kept(store: SqliteStore) -> None:
     recordings = Recordings()
-    writer = LogWriter(store, builder(), report=pytest.fail, bounds=QUICK)
+    writer = LogWriter(StoreSink(store, builder()), clock=now, report=pytest.fail, bounds=QUICK)
     for status in (200, 201, 204, 304, 400):
         writer.put(recordings.pass_one(status=status, answered=[] if status in (204, 304) else [b'{"a":1}']))
     writer.start()
@@ -74,7 +75,7 @@ def test_of_200_no_response_is_kept(store: SqliteStore) -> None:
 
 def test_ids_are_numbered_in_order_and_of_version_8(store: SqliteStore) -> None:
     recordings = Recordings()
-    writer = LogWriter(store, builder(run=0xABC), report=pytest.fail, bounds=QUICK)
+    writer = LogWriter(StoreSink(store, builder(run=0xABC)), clock=now, report=pytest.fail, bounds=QUICK)
     writer.start()
     for _ in range(250):
         writer.put(recordings.pass_one())
@@ -87,7 +88,9 @@ def test_ids_are_numbered_in_order_and_of_version_8(store: SqliteStore) -> None:
 
 def test_what_finds_no_room_is_counted_and_leaves_a_hole(store: SqliteStore) -> None:
     recordings, told = Recordings(), list[str]()
-    writer = LogWriter(store, builder(), report=told.append, bounds=Bounds(entries=10, flush_seconds=0.01))
+    writer = LogWriter(
+        StoreSink(store, builder()), clock=now, report=told.append, bounds=Bounds(entries=10, flush_seconds=0.01)
+    )
     for _ in range(13):
         writer.put(recordings.pass_one())
     assert (writer.status().queued, writer.status().lost) == (10, 3)
@@ -101,7 +104,7 @@ def test_what_finds_no_room_is_counted_and_leaves_a_hole(store: SqliteStore) -> 
 
 def test_bodies_that_wait_have_a_bound_of_their_own(store: SqliteStore) -> None:
     recordings = Recordings()
-    writer = LogWriter(store, builder(), report=lambda _: None, bounds=Bounds(payload_bytes=2500))
+    writer = LogWriter(StoreSink(store, builder()), clock=now, report=lambda _: None, bounds=Bounds(payload_bytes=2500))
     for _ in range(4):
         writer.put(recordings.pass_one("POST", sent=[b"x" * 1000]))
     assert (writer.status().queued, writer.status().lost) == (2, 2)
@@ -110,7 +113,7 @@ def test_bodies_that_wait_have_a_bound_of_their_own(store: SqliteStore) -> None:
 def test_a_locked_store_holds_nothing_up_and_all_is_stored_after(tmp_path: Path) -> None:
     path, recordings, told = tmp_path / "logs.sqlite", Recordings(), list[str]()
     with closing(SqliteStore(path)) as store:
-        writer = LogWriter(store, builder(), report=told.append, bounds=QUICK)
+        writer = LogWriter(StoreSink(store, builder()), clock=now, report=told.append, bounds=QUICK)
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN EXCLUSIVE")
             writer.start()
@@ -137,7 +140,7 @@ class Failing:
 
 def test_a_store_that_fails_is_told_once_and_tried_until_it_is_back(store: SqliteStore) -> None:
     recordings, told, failing = Recordings(), list[str](), Failing(store)
-    writer = LogWriter(failing, builder(), report=told.append, bounds=QUICK)
+    writer = LogWriter(StoreSink(failing, builder()), clock=now, report=told.append, bounds=QUICK)
     writer.start()
     for _ in range(3):
         writer.put(recordings.pass_one())
@@ -155,7 +158,7 @@ def test_a_store_that_fails_is_told_once_and_tried_until_it_is_back(store: Sqlit
 
 def test_at_the_end_a_store_that_still_fails_is_not_waited_for_and_the_loss_is_counted(store: SqliteStore) -> None:
     recordings = Recordings()
-    writer = LogWriter(Failing(store), builder(), report=lambda _: None, bounds=QUICK)
+    writer = LogWriter(StoreSink(Failing(store), builder()), clock=now, report=lambda _: None, bounds=QUICK)
     writer.start()
     for _ in range(7):
         writer.put(recordings.pass_one())
@@ -178,7 +181,7 @@ class Picky:
 
 def test_an_entry_that_cannot_be_stored_is_lost_alone(store: SqliteStore) -> None:
     recordings, told = Recordings(), list[str]()
-    writer = LogWriter(Picky(store, 2), builder(), report=told.append, bounds=QUICK)
+    writer = LogWriter(StoreSink(Picky(store, 2), builder()), clock=now, report=told.append, bounds=QUICK)
     for _ in range(3):
         writer.put(recordings.pass_one())
     writer.start()
@@ -198,7 +201,7 @@ def test_nothing_secret_reaches_the_file(tmp_path: Path) -> None:
         (b"Content-Type", b"application/json"),
     ]
     with closing(SqliteStore(path)) as store:
-        writer = LogWriter(store, builder(), report=pytest.fail, bounds=QUICK)
+        writer = LogWriter(StoreSink(store, builder()), clock=now, report=pytest.fail, bounds=QUICK)
         writer.start()
         url = f"https://partner-api.taptalent.io/v1/partner/jobs?api_key={secret.decode()}&key={KEY}"
         body = b'{"password": "%s", "note": "%s"}' % (secret, KEY.encode())
@@ -224,7 +227,12 @@ def test_each_recording_is_stored_once_or_counted_as_lost(
 ) -> None:
     path, recordings = tmp_path_factory.mktemp("law") / "logs.sqlite", Recordings()
     with closing(SqliteStore(path)) as store:
-        writer = LogWriter(store, builder(), report=lambda _: None, bounds=Bounds(entries=room, flush_seconds=0.001))
+        writer = LogWriter(
+            StoreSink(store, builder()),
+            clock=now,
+            report=lambda _: None,
+            bounds=Bounds(entries=room, flush_seconds=0.001),
+        )
         writer.start()
         threads = []
         for burst in bursts:
@@ -259,7 +267,7 @@ def test_what_is_to_be_done_besides_is_done_by_the_writer(store: SqliteStore) ->
     begin = datetime(2020, 1, 1, tzinfo=UTC)
     store.add([log_entry(1, timestamp=format_timestamp(begin))])
     retention = Retention(store, lambda: format_timestamp(now()), monotonic=lambda: 0.0)
-    writer = LogWriter(store, builder(), report=pytest.fail, bounds=QUICK, tend=retention.tend)
+    writer = LogWriter(StoreSink(store, builder(), retention), clock=now, report=pytest.fail, bounds=QUICK)
     writer.start()
     wait_until(lambda: retention.removed == 1)
     assert writer.close(5) == 0

@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taplogs.gateway.body import Body
+from taplogs.gateway.body import PassingBody
 from taplogs.gateway.payload import payload_of
 
 MOST = 1000
@@ -22,13 +22,13 @@ JOB = b'{"title": "Nurse", "rate": 1.50}'
 
 def kept(content: bytes, kind: str | None = None, encoding: str | None = None, most: int = MOST) -> bytes:
     """Return the payload of a body that came in pieces of seven bytes."""
-    body = Body(most)
+    body = PassingBody(most)
     for at in range(0, len(content), 7):
         body.add(content[at : at + 7])
     headers: list[tuple[bytes, bytes]] = [(b"X-Other", b"1")]
     headers += [(b"Content-Type", kind.encode())] if kind else []
     headers += [(b"content-encoding", encoding.encode())] if encoding else []
-    return bytes(payload_of(body, headers, most))
+    return bytes(payload_of(body.kept(), headers, most))
 
 
 def identified(content: bytes, kind: str, **more: Any) -> dict[str, Any]:

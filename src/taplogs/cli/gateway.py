@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from taplogs.cli.passing import Passing
     from taplogs.cli.session import Session
     from taplogs.gateway.health import TrafficHealth
+    from taplogs.gateway.log_process import StorePlace
     from taplogs.gateway.log_writer import LogWriter
     from taplogs.gateway.recording import CapturingRecorder
     from taplogs.gateway.server import GatewayServer
@@ -46,41 +47,36 @@ class Capture(Struct, frozen=True):
 
     @classmethod
     def into(
-        cls,
-        entries: SqliteStore | ClickHouseStore,
-        place: str,
-        database: SqliteDatabase,
-        passing: Passing,
-        session: Session,
+        cls, entries: SqliteStore | ClickHouseStore, database: SqliteDatabase, passing: Passing, session: Session
     ) -> Capture:
-        """Return what logs into a store at `place`; `database` keeps the secret that clients are told apart with."""
-        from taplogs.core.redact import Redactor
-        from taplogs.core.redaction_profile import built_in
-        from taplogs.gateway.caller import Callers, fingerprint_secret
-        from taplogs.gateway.entries import RUNS, EntryBuilder
+        """Return what logs into a store; `database` keeps the secret that clients are told apart with."""
+        from taplogs.gateway.caller import fingerprint_secret
+        from taplogs.gateway.entries import RUNS
         from taplogs.gateway.health import TrafficHealth
+        from taplogs.gateway.log_process import Plan, ProcessSink, sink_over
         from taplogs.gateway.log_writer import LogWriter
         from taplogs.gateway.recording import CapturingRecorder
-        from taplogs.gateway.retention import Retention
         from taplogs.gateway.traffic import TrafficCounts
 
         runtime, counts = session.runtime, TrafficCounts()
-        builder = EntryBuilder(
-            Callers(fingerprint_secret(database), passing.trusted_proxies),
-            Redactor(built_in("secrets"), b""),
+        store = _place_of(entries, session)
+        plan = Plan(
+            store=store,
+            secret=fingerprint_secret(database),
+            trusted_proxies=tuple(map(str, passing.trusted_proxies)),
             run=int.from_bytes(runtime.random_bytes(2)) % RUNS,
             company=passing.company,
             largest_body=passing.largest_body,
-            clock=runtime.clock,
+            keep=passing.keep,
         )
-        oldest_kept = passing.oldest_kept
-        retention = Retention(entries, oldest_kept, monotonic=runtime.monotonic) if oldest_kept else None
 
         def report(message: str) -> None:
             with suppress(OSError, ValueError):  # whether anybody reads it or not, the log goes on
                 session.notice(message)
 
-        writer = LogWriter(entries, builder, report=report, tend=retention.tend if retention else None)
+        is_in_process = store.clickhouse is not None and store.clickhouse.folder is not None
+        sink = sink_over(entries, plan) if is_in_process else ProcessSink(plan)
+        writer = LogWriter(sink, report=report, clock=runtime.clock)
         return cls(
             upstream=passing.upstream,
             counts=counts,
@@ -88,14 +84,21 @@ class Capture(Struct, frozen=True):
                 writer.put, clock=runtime.clock, monotonic=runtime.monotonic, largest_body=passing.largest_body
             ),
             writer=writer,
-            health=TrafficHealth(
-                counts,
-                writer.status,
-                lambda: retention.removed if retention else 0,
-                place=place,
-                monotonic=runtime.monotonic,
-            ),
+            health=TrafficHealth(counts, writer.status, place=str(store), monotonic=runtime.monotonic),
         )
+
+
+def _place_of(entries: SqliteStore | ClickHouseStore, session: Session) -> StorePlace:
+    """Return where another process finds a store."""
+    from taplogs.clickhouse_password import find_password
+    from taplogs.gateway.log_process import StorePlace
+    from taplogs.sources.sqlite import SqliteStore
+
+    if isinstance(entries, SqliteStore):
+        return StorePlace(path=str(entries.database.path))
+    address, reach = entries.address, session.reach
+    password = find_password(session.runtime.environ, address)
+    return StorePlace(clickhouse=address, password=password, ca_file=reach.ca_file, timeout=reach.timeout)
 
 
 class Server(Protocol):

@@ -14,7 +14,6 @@ from taplogs.cli.session import Session
 from taplogs.core.byte_size import parse_byte_size
 from taplogs.core.duration import parse_duration
 from taplogs.core.timespan import is_relative, parse_instant
-from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import ConfigurationError, UsageError
 from taplogs.sources.address import BackendAddress, is_loopback
 
@@ -33,8 +32,8 @@ _SHORTEST_KEPT = timedelta(minutes=1)
 class Passing(Struct, frozen=True):
     """Where requests are passed on to, and what is kept of them.
 
-    `base_path` is the path of the upstream's base URL; `largest_body` is in bytes; `oldest_kept` returns the canonical
-    timestamp before which entries are removed, by the time it is asked at.
+    `base_path` is the path of the upstream's base URL; `largest_body` is in bytes; `keep` is how long entries are kept,
+    None is for ever.
     """
 
     upstream: Upstream
@@ -42,7 +41,7 @@ class Passing(Struct, frozen=True):
     largest_body: int
     company: str | None
     trusted_proxies: tuple[Network, ...]
-    oldest_kept: Callable[[], str] | None
+    keep: str | None
 
     @classmethod
     def of(cls, options: GatewayOptions, session: Session, host: str, port: int) -> Passing | None:
@@ -65,7 +64,7 @@ class Passing(Struct, frozen=True):
             largest_body=_largest_body(options.max_body),
             company=_company(options.company),
             trusted_proxies=tuple(_network(text) for text in options.trusted_proxy or []),
-            oldest_kept=_oldest_kept(options.keep, session.runtime.clock),
+            keep=_kept(options.keep, session.runtime.clock),
         )
 
 
@@ -123,15 +122,12 @@ def _network(text: str) -> Network:
         ) from None
 
 
-def _oldest_kept(text: str | None, clock: Callable[[], datetime]) -> Callable[[], str] | None:
-    """Return what tells the time before which entries go. Days and months are those of UTC: a server is nowhere."""
+def _kept(text: str | None, clock: Callable[[], datetime]) -> str | None:
+    """Return how long entries are kept. Days and months are those of UTC: a server is nowhere."""
     if text is None:
         return None
-
-    def oldest() -> datetime:
-        now = clock()
-        return parse_instant(text, now=now, zone=UTC, option="--keep")
-
-    if not is_relative(text) or not text[:1].isdigit() or oldest() > clock() - _SHORTEST_KEPT:
+    now = clock()
+    oldest = parse_instant(text, now=now, zone=UTC, option="--keep")
+    if not is_relative(text) or not text[:1].isdigit() or oldest > now - _SHORTEST_KEPT:
         raise UsageError(f"--keep {text!r} is no length of time", "accepted: 36h, 90d, 12w, 13mo")
-    return lambda: format_timestamp(oldest())
+    return text

@@ -73,7 +73,7 @@ def serve(
             _revoke(session, keys, access.revoke_key)
         _refuse_open_door(keys, host, is_key_coming=access.new_key or held_key is not None)
         known = _known(keys, held_key)
-        capture = Capture.into(entries, _place(entries), database, passing, session) if passing else None
+        capture = Capture.into(entries, database, passing, session) if passing else None
         application = create_app(entries, keys=known, rate_limit=limit, health=capture.health if capture else None)
         server = open_server(application, capture, host, port, threads=listening.threads, tls=tls)
         with closing(server):
@@ -89,13 +89,6 @@ def serve(
     if not drained:
         raise TaplogsError("stopped, but not every running request could be answered in time")
     session.notice("stopped")
-
-
-def _place(entries: SqliteStore | ClickHouseStore) -> str:
-    """Return where a store is, as its faults say it."""
-    from taplogs.sources.sqlite import SqliteStore
-
-    return str(entries.database.path) if isinstance(entries, SqliteStore) else entries.address.origin
 
 
 def _known(keys: ApiKeys, held: ApiKey | None) -> ApiKeys | KeysBesideOne:

@@ -21,17 +21,13 @@ class TrafficHealth:
         self,
         counts: TrafficCounts,
         writer_status: Callable[[], WriterStatus],
-        removed: Callable[[], int],
         *,
         place: str,
         monotonic: Callable[[], float],
     ) -> None:
-        """`removed` returns how many entries were removed for their age. `place` is left out of what everybody is told:
-        where the store is.
-        """
+        """`place`, where the store is, is left out of what everybody is told."""
         self._counts = counts
         self._writer_status = writer_status
-        self._removed = removed
         self._place = place
         self._monotonic = monotonic
         self._lost_seen = 0
@@ -111,7 +107,7 @@ class TrafficHealth:
             counter("taplogs_gateway_entries_stored_total", "Entries that were stored.", status.stored),
             counter("taplogs_gateway_entries_lost_total", "Entries that never got into the log.", status.lost),
             counter(
-                "taplogs_gateway_entries_removed_total", "Entries that were removed for their age.", self._removed()
+                "taplogs_gateway_entries_removed_total", "Entries that were removed for their age.", status.removed
             ),
             gauge(
                 "taplogs_gateway_store_writable", "1 where entries can be written, 0 where not.", status.fault is None

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
-from taplogs.core.entry import LogEntry
+from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import TaplogsError
-from taplogs.gateway.entries import EntryBuilder
+from taplogs.gateway.log_sink import LogSink
 from taplogs.gateway.recording import Recorded
-from taplogs.sources.protocol import UnstorableEntry
 
-_BATCH = 100
-"""So many entries are stored at once: more would hold the interpreter for longer than a request may be delayed."""
-
-_PORTION = 10
-_REST_SECONDS = 0.001
-_SHORT_TURN = 0.0002
-"""After so many entries are made the writer rests so long, and no thread keeps the interpreter for longer than a turn:
-requests that came meanwhile catch up. Python's own turns of 5 ms would add as much to one request in a hundred."""
-
-_BEHIND = 1000
-"""With so many entries waiting the writer is in a hurry: it takes Python's own turns, and no rest."""
+_BATCH = 200
+"""So many entries are written at once."""
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
@@ -47,7 +36,7 @@ class WriterStatus(Struct, frozen=True):
     """How the writer is. `fault` is why the store fails just now, None where it does not; nothing of it is secret.
 
     `queued` entries wait, `stored` and `lost` ones are counted since the start; `last_stored_at` is a canonical
-    timestamp.
+    timestamp; `removed` entries were too old.
     """
 
     queued: int
@@ -55,14 +44,7 @@ class WriterStatus(Struct, frozen=True):
     lost: int
     fault: str | None
     last_stored_at: str | None
-
-
-class Adding(Protocol):
-    """A store, as far as it is written to."""
-
-    def add(self, entries: Iterable[LogEntry]) -> int:
-        """Store those entries whose id is not here yet, all of them or none; return how many were new."""
-        ...
+    removed: int = 0
 
 
 class LogWriter:
@@ -70,31 +52,28 @@ class LogWriter:
 
     def __init__(
         self,
-        store: Adding,
-        builder: EntryBuilder,
+        sink: LogSink,
         *,
         report: Callable[[str], None],
+        clock: Callable[[], datetime],
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-        tend: Callable[[], None] | None = None,
     ) -> None:
         """`report` is told, by the writer's thread, when entries are lost or the store fails, and when that is over.
 
-        `tend` is called between batches, now and then: what else is to be done with the store.
+        The sink is this one's alone, and closed with it.
         """
-        self._store = store
-        self._builder = builder
+        self._sink = sink
         self._report = report
+        self._clock = clock
         self._bounds = bounds
-        self._tend = tend
         self._lock = threading.Lock()
         self._queue: deque[Recorded] = deque()
         self._waiting = self._waiting_bytes = 0
-        self._stored = self._lost = self._lost_told = 0
+        self._stored = self._lost = self._lost_told = self._removed = 0
         self._fault: str | None = None
         self._last_stored_at: str | None = None
         self._wake = threading.Event()
         self._closing_at: float | None = None
-        self._usual_turn = sys.getswitchinterval()
         self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
 
     def start(self) -> None:
@@ -117,7 +96,7 @@ class LogWriter:
 
     def status(self) -> WriterStatus:
         """Return how it is now, without waiting for the store."""
-        return WriterStatus(self._waiting, self._stored, self._lost, self._fault, self._last_stored_at)
+        return WriterStatus(self._waiting, self._stored, self._lost, self._fault, self._last_stored_at, self._removed)
 
     def close(self, seconds: float) -> int:
         """Store what waits, for so many seconds at the most; return how many could not be stored, and are lost."""
@@ -125,16 +104,11 @@ class LogWriter:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(seconds + 1)
+        self._sink.close()
         with self._lock:
             return self._waiting
 
     def _run(self) -> None:
-        try:
-            self._store_all()
-        finally:
-            sys.setswitchinterval(self._usual_turn)
-
-    def _store_all(self) -> None:
         while True:
             is_last = self._closing_at is not None
             if not is_last:
@@ -147,8 +121,7 @@ class LogWriter:
             self._tell_lost()
             if is_last:
                 return
-            if self._tend:
-                self._guard(self._tend)
+            self._guard(self._tend)
 
     def _taken(self) -> list[Recorded]:
         """Take the next ones from the queue; they keep their room until they are stored."""
@@ -157,12 +130,8 @@ class LogWriter:
 
     def _write(self, taken: Sequence[Recorded]) -> None:
         """Store a batch, however often that has to be tried; give up only where the writer is to end."""
-        entries: list[LogEntry] = []
-        for first in range(0, len(taken), _PORTION):
-            entries += self._built(taken[first : first + _PORTION])
-            self._rest()
         wait = _FIRST_WAIT
-        while entries and not self._guard(lambda: self._add(entries)):
+        while not self._guard(lambda: self._store(taken)):
             self._tell_lost()
             if self._is_late:
                 return
@@ -171,34 +140,18 @@ class LogWriter:
         with self._lock:
             self._waiting -= len(taken)
             self._waiting_bytes -= sum(recorded.size for recorded in taken)
-        self._last_stored_at = entries[-1].created_at if entries else self._last_stored_at
         self._tell_lost()
 
-    def _built(self, taken: Sequence[Recorded]) -> list[LogEntry]:
-        """Return the entries of a batch; one that cannot be made into an entry is lost, and not the others with it."""
-        try:
-            return self._builder.entries(taken)
-        except Exception as error:  # noqa: BLE001 - whatever strangers have sent, the writer goes on
-            if len(taken) > 1:
-                return [entry for recorded in taken for entry in self._built([recorded])]
-            self._lose(f"request {taken[0].number} cannot be logged, and is lost: {type(error).__name__}")
-            return []
+    def _store(self, taken: Sequence[Recorded]) -> None:
+        written = self._sink.write(taken)
+        self._stored += written.stored
+        for words in written.refused:
+            self._lose(words)
+        if written.stored:
+            self._last_stored_at = format_timestamp(self._clock())
 
-    def _add(self, entries: list[LogEntry]) -> None:
-        try:
-            self._store.add(entries)
-            self._stored += len(entries)
-        except UnstorableEntry:
-            self._add_each(entries)
-
-    def _add_each(self, entries: list[LogEntry]) -> None:
-        """Store entries one by one; one that no store can hold is lost, and not the others with it."""
-        for entry in entries:
-            try:
-                self._store.add([entry])
-                self._stored += 1
-            except UnstorableEntry as error:
-                self._lose(f"the entry {entry.id} cannot be stored, and is lost: it holds {error}")
+    def _tend(self) -> None:
+        self._removed = self._sink.tend()
 
     def _lose(self, words: str) -> None:
         with self._lock:  # `put` counts in another thread
@@ -226,13 +179,6 @@ class LogWriter:
             number = lost - self._lost_told
             self._lost_told = lost
             self._report(f"{number:,} requests are missing in the log: too many waited to be stored")
-
-    def _rest(self) -> None:
-        """Let requests pass, unless there is no time for it."""
-        is_in_hurry = self._closing_at is not None or self._waiting >= _BEHIND
-        sys.setswitchinterval(self._usual_turn if is_in_hurry else min(_SHORT_TURN, self._usual_turn))
-        if not is_in_hurry:
-            time.sleep(_REST_SECONDS)
 
     def _pause(self, seconds: float) -> None:
         """Wait, but not beyond the end."""

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from taplogs.core.entry import NULL
-from taplogs.gateway.body import Body
+from taplogs.gateway.body import KeptBody
 from taplogs.gateway.protocol import Headers
 
 _TEXT_TYPE = re.compile(
@@ -27,7 +27,7 @@ class _Unreadable(ValueError):
     """The body is not what its headers say, or they say nothing that is known here."""
 
 
-def payload_of(body: Body | None, headers: Headers, most: int) -> Raw:
+def payload_of(body: KeptBody | None, headers: Headers, most: int) -> Raw:
     """Return a body as the payload of an entry, of which `most` bytes are kept; null where there is none.
 
     What is binary becomes `bodyType`, `bodySize` and `bodySha256`, those of the body as it was sent; what is too long
@@ -146,10 +146,10 @@ def _string(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
-def _identified(body: Body, kind: str, encodings: list[str], more: dict[str, Any]) -> Raw:
+def _identified(body: KeptBody, kind: str, encodings: list[str], more: dict[str, Any]) -> Raw:
     """Return what identifies a body."""
     members: dict[str, Any] = {"bodyType": kind or "application/octet-stream"}
     if encodings:
         members["bodyEncoding"] = ", ".join(encodings)
-    members |= {"bodySize": body.size, "bodySha256": body.sha256, **more}
+    members |= {"bodySize": body.size, "bodySha256": body.digest, **more}
     return Raw(json.dumps(members).encode("ascii"))

@@ -6,58 +6,36 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
-from taplogs.gateway.body import Body
+from msgspec import Struct
+
+from taplogs.gateway.body import KeptBody, PassingBody
 from taplogs.gateway.protocol import Headers
 
 _OK = 200
 
 
-class Recorded:
+class Recorded(Struct, frozen=True, array_like=True, gc=False):
     """One request as it passed. `began` is aware, `latency` in seconds; `number` counts the requests that are done.
 
-    The response's body is noted only where its status is one whose payload is kept.
+    `response` is None where the status is the one whose payload is not kept.
     """
 
-    def __init__(self, recorder: CapturingRecorder, method: str, url: str, headers: Headers, peer: str) -> None:
-        self._recorder = recorder
-        self.method = method
-        self.url = url
-        self.headers = headers
-        self.peer = peer
-        self.began = recorder.clock()
-        self._monotonic = recorder.monotonic()
-        self.latency = 0.0
-        self.number = 0
-        self.status = 0
-        self.request = Body(recorder.largest_body)
-        self.response: Body | None = None
-        self.response_headers: Headers = ()
+    number: int
+    began: datetime
+    latency: float
+    method: str
+    url: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    peer: str
+    status: int
+    request: KeptBody
+    response: KeptBody | None
+    response_headers: tuple[tuple[bytes, bytes], ...]
 
     @property
     def size(self) -> int:
         """How many bytes of bodies are kept."""
-        return self.request.kept_size + (self.response.kept_size if self.response else 0)
-
-    def request_data(self, chunk: bytes) -> None:
-        """So much more of the request's body came."""
-        self.request.add(chunk)
-
-    def response_begins(self, status: int, headers: Headers) -> None:
-        """The final response begins."""
-        if status != _OK:
-            self.response = Body(self._recorder.largest_body)
-            self.response_headers = headers
-
-    def response_data(self, chunk: bytes) -> None:
-        """So much more of the response's body came."""
-        if self.response is not None:
-            self.response.add(chunk)
-
-    def end(self, status: int) -> None:
-        """The last byte was sent, or the exchange broke off: it is handed over."""
-        self.latency = self._recorder.monotonic() - self._monotonic
-        self.status = status
-        self._recorder.hand_over(self)
+        return len(self.request.beginning) + (len(self.response.beginning) if self.response else 0)
 
 
 class CapturingRecorder:
@@ -72,17 +50,62 @@ class CapturingRecorder:
         largest_body: int,
     ) -> None:
         """`put` takes a recording without waiting; `largest_body` is in bytes, and holds for each of the two."""
-        self._put = put
-        self._numbers = count(1)
+        self.put = put
+        self.numbers = count(1)
         self.clock = clock
         self.monotonic = monotonic
         self.largest_body = largest_body
 
-    def begin(self, method: str, url: str, headers: Headers, peer: str) -> Recorded:
+    def begin(self, method: str, url: str, headers: Headers, peer: str) -> CapturingRecording:
         """Return the recording of a request whose head has just been received."""
-        return Recorded(self, method, url, headers, peer)
+        return CapturingRecording(self, method, url, headers, peer)
 
-    def hand_over(self, recorded: Recorded) -> None:
-        """Number a recording that has ended, and hand it over."""
-        recorded.number = next(self._numbers)
-        self._put(recorded)
+
+class CapturingRecording:
+    """One request while it passes."""
+
+    def __init__(self, recorder: CapturingRecorder, method: str, url: str, headers: Headers, peer: str) -> None:
+        self._recorder = recorder
+        self._method = method
+        self._url = url
+        self._headers = headers
+        self._peer = peer
+        self._began = recorder.clock()
+        self._monotonic = recorder.monotonic()
+        self._request = PassingBody(recorder.largest_body)
+        self._response: PassingBody | None = None
+        self._response_headers: Headers = ()
+
+    def request_data(self, chunk: bytes) -> None:
+        """So much more of the request's body came."""
+        self._request.add(chunk)
+
+    def response_begins(self, status: int, headers: Headers) -> None:
+        """The final response begins."""
+        if status != _OK:
+            self._response = PassingBody(self._recorder.largest_body)
+            self._response_headers = headers
+
+    def response_data(self, chunk: bytes) -> None:
+        """So much more of the response's body came."""
+        if self._response is not None:
+            self._response.add(chunk)
+
+    def end(self, status: int) -> None:
+        """The last byte was sent, or the exchange broke off: it is handed over."""
+        recorder = self._recorder
+        recorder.put(
+            Recorded(
+                next(recorder.numbers),
+                self._began,
+                recorder.monotonic() - self._monotonic,
+                self._method,
+                self._url,
+                tuple(self._headers),
+                self._peer,
+                status,
+                self._request.kept(),
+                self._response.kept() if self._response else None,
+                tuple(self._response_headers),
+            )
+        )

@@ -17,14 +17,15 @@ from taplogs.core.entry import NULL, LogEntry, encode_entries, has_payload
 from taplogs.core.query import LogQuery, Order
 from taplogs.sources.file_input import Spool, unkept
 
-IN_MEMORY = 64 * 1024 * 1024
+IN_MEMORY = 16 * 1024 * 1024
 """About how many bytes of entries are sorted at once."""
 
 _ENTRY_BYTES = 1200
 """What an entry takes besides its payloads and its URL, with all of its other texts."""
 
 _BATCH = 1000
-_STEP = 256 * 1024
+_STEPS = (16 * 1024, 256 * 1024)
+"""The least and the most that is read of a run at once: what is read of all runs takes memory, several times its size."""
 
 sort_key = attrgetter("timestamp", "id")
 
@@ -69,7 +70,8 @@ class Sorter:
                 yield self._kept[:_BATCH]
                 del self._kept[:_BATCH]
             return
-        runs: list[Iterable[LogEntry]] = [_run(self._file, *place) for place in self._runs]
+        step = min(max(self._in_memory // 8 // max(len(self._runs), 1), _STEPS[0]), _STEPS[1])
+        runs: list[Iterable[LogEntry]] = [_run(self._file, *place, step) for place in self._runs]
         merged = heapq.merge(*runs, self._kept, key=sort_key, reverse=self._reverse)
         remaining = islice(merged, self._query.limit)
         while batch := list(islice(remaining, _BATCH)):
@@ -132,11 +134,11 @@ def _length(payload: Raw) -> int:
     return len(memoryview(payload))
 
 
-def _run(file: BinaryIO, position: int, end: int) -> Iterator[LogEntry]:
+def _run(file: BinaryIO, position: int, end: int, step: int) -> Iterator[LogEntry]:
     rest = b""
     while position < end:
         file.seek(position)
-        found = file.read(min(_STEP + len(rest), end - position))
+        found = file.read(min(step + len(rest), end - position))
         position += len(found)
         text = rest + found
         cut = text.rfind(b"\n") + 1
