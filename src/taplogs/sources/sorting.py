@@ -25,7 +25,7 @@ _ENTRY_BYTES = 1200
 
 _BATCH = 1000
 _STEPS = (16 * 1024, 256 * 1024)
-"""The least and the most that is read of a run at once: what is read of all runs takes memory, several times its size."""
+"""The least and the most that is read of a run at once. What is read of all of them takes several times its size."""
 
 sort_key = attrgetter("timestamp", "id")
 
