@@ -11,7 +11,7 @@ from taplogs.core.redact import Redactor
 from taplogs.gateway.caller import Callers
 from taplogs.gateway.entries import EntryBuilder
 from taplogs.gateway.protocol import Headers
-from taplogs.gateway.recording import CapturingRecorder, Recorded
+from taplogs.gateway.recording import CapturingRecorder
 from taplogs.redaction_file import profile_named
 from taplogs.sources.sqlite import SqliteStore
 
@@ -38,7 +38,7 @@ class Recordings:
     """A recorder, and what it hands over."""
 
     def __init__(self) -> None:
-        self.done: list[Recorded] = []
+        self.done: list[bytes] = []
         self.recorder = CapturingRecorder(self.done.append, clock=now, monotonic=time.monotonic, largest_body=LARGEST)
 
     def pass_one(
@@ -51,8 +51,8 @@ class Recordings:
         status: int = 200,
         answered: Iterable[bytes] = (),
         fields: Headers = ((b"Content-Type", b"application/json"),),
-    ) -> Recorded:
-        """Return the recording of one request and its response."""
+    ) -> bytes:
+        """Return the encoded recording of one request and its response."""
         recording = self.recorder.begin(method, url, headers, "127.0.0.1")
         for chunk in sent:
             recording.request_data(chunk)

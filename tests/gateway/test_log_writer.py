@@ -23,6 +23,7 @@ from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import TaplogsError
 from taplogs.gateway.log_sink import StoreSink
 from taplogs.gateway.log_writer import Bounds, LogWriter
+from taplogs.gateway.recording import decode_recorded
 from taplogs.gateway.retention import Retention
 from taplogs.sources.protocol import UnstorableEntry
 from taplogs.sources.sqlite import SqliteStore
@@ -54,7 +55,7 @@ def test_what_is_recorded_is_stored_soon(store: SqliteStore) -> None:
     (entry,) = store.search(LogQuery())
     assert (entry.method, entry.status_code, entry.company_id) == ("POST", 422, "acme")
     assert (bytes(entry.request_payload), bytes(entry.response_payload)) == (b'{"a":1}', b'{"error":{}}')
-    assert entry.timestamp == format_timestamp(recordings.done[0].began)
+    assert entry.timestamp == format_timestamp(decode_recorded(recordings.done[0]).began)
     assert (entry.user_agent, entry.ip_address) == ("python-requests/2.32.3", "127.0.0.1")
     assert entry.client_id is not None
     assert KEY not in entry.client_id
@@ -104,7 +105,7 @@ def test_what_finds_no_room_is_counted_and_leaves_a_hole(store: SqliteStore) -> 
 
 def test_bodies_that_wait_have_a_bound_of_their_own(store: SqliteStore) -> None:
     recordings = Recordings()
-    writer = LogWriter(StoreSink(store, builder()), clock=now, report=lambda _: None, bounds=Bounds(payload_bytes=2500))
+    writer = LogWriter(StoreSink(store, builder()), clock=now, report=lambda _: None, bounds=Bounds(waiting_bytes=3000))
     for _ in range(4):
         writer.put(recordings.pass_one("POST", sent=[b"x" * 1000]))
     assert (writer.status().queued, writer.status().lost) == (2, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -152,6 +153,7 @@ class FrontServer:
         answering.start()
         if self._writer:
             self._writer.start()
+        gc.freeze()  # what is there now stays: to look through it again and again would keep requests waiting
         try:
             with _handlers_restored():
                 return self._front.serve_forever(ready)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from taplogs.core.entry import LogEntry
 from taplogs.gateway.entries import EntryBuilder
-from taplogs.gateway.recording import Recorded
+from taplogs.gateway.recording import Recorded, decode_recorded
 from taplogs.gateway.retention import Retention
 from taplogs.sources.protocol import UnstorableEntry
 
@@ -24,8 +24,8 @@ class Written(Struct, frozen=True):
 class LogSink(Protocol):
     """What makes entries of recordings and stores them. A batch that is written a second time changes nothing."""
 
-    def write(self, several: Sequence[Recorded]) -> Written:
-        """Store a batch, all of it but what is refused; raises TaplogsError, OSError, sqlite3.Error."""
+    def write(self, several: Sequence[bytes]) -> Written:
+        """Store a batch of encoded recordings, all but what is refused; raises TaplogsError, OSError, sqlite3.Error."""
         ...
 
     def tend(self) -> int:
@@ -54,10 +54,10 @@ class StoreSink:
         self._builder = builder
         self._retention = retention
 
-    def write(self, several: Sequence[Recorded]) -> Written:
-        """Store a batch, all of it but what is refused."""
+    def write(self, several: Sequence[bytes]) -> Written:
+        """Store a batch of encoded recordings, all but what is refused."""
         refused: list[str] = []
-        entries = self._built(several, refused)
+        entries = self._built(list(map(decode_recorded, several)), refused)
         try:
             self._store.add(entries)
         except UnstorableEntry:

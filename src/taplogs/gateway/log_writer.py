@@ -14,7 +14,6 @@ from msgspec import Struct
 from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import TaplogsError
 from taplogs.gateway.log_sink import LogSink
-from taplogs.gateway.recording import Recorded
 
 _BATCH = 200
 """So many entries are written at once."""
@@ -28,7 +27,7 @@ class Bounds(Struct, frozen=True):
     """How much may wait to be stored, and for how many seconds it waits for company."""
 
     entries: int = 10_000
-    payload_bytes: int = 64 << 20
+    waiting_bytes: int = 64 << 20
     flush_seconds: float = 0.5
 
 
@@ -67,7 +66,7 @@ class LogWriter:
         self._clock = clock
         self._bounds = bounds
         self._lock = threading.Lock()
-        self._queue: deque[Recorded] = deque()
+        self._queue: deque[bytes] = deque()
         self._waiting = self._waiting_bytes = 0
         self._stored = self._lost = self._lost_told = self._removed = 0
         self._fault: str | None = None
@@ -80,11 +79,11 @@ class LogWriter:
         """Begin to store."""
         self._thread.start()
 
-    def put(self, recorded: Recorded) -> None:
-        """Have a request stored; where there is no room for it, it is counted as lost. Never waits."""
-        size = recorded.size
+    def put(self, recorded: bytes) -> None:
+        """Have an encoded recording stored; where there is no room for it, it is counted as lost. Never waits."""
+        size = len(recorded)
         with self._lock:
-            has_room = self._waiting < self._bounds.entries and self._waiting_bytes + size <= self._bounds.payload_bytes
+            has_room = self._waiting < self._bounds.entries and self._waiting_bytes + size <= self._bounds.waiting_bytes
             if not has_room:
                 self._lost += 1
                 return
@@ -123,12 +122,12 @@ class LogWriter:
                 return
             self._guard(self._tend)
 
-    def _taken(self) -> list[Recorded]:
+    def _taken(self) -> list[bytes]:
         """Take the next ones from the queue; they keep their room until they are stored."""
         with self._lock:
             return [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
 
-    def _write(self, taken: Sequence[Recorded]) -> None:
+    def _write(self, taken: Sequence[bytes]) -> None:
         """Store a batch, however often that has to be tried; give up only where the writer is to end."""
         wait = _FIRST_WAIT
         while not self._guard(lambda: self._store(taken)):
@@ -139,10 +138,10 @@ class LogWriter:
             wait = min(2 * wait, _LONGEST_WAIT)
         with self._lock:
             self._waiting -= len(taken)
-            self._waiting_bytes -= sum(recorded.size for recorded in taken)
+            self._waiting_bytes -= sum(map(len, taken))
         self._tell_lost()
 
-    def _store(self, taken: Sequence[Recorded]) -> None:
+    def _store(self, taken: Sequence[bytes]) -> None:
         written = self._sink.write(taken)
         self._stored += written.stored
         for words in written.refused:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from itertools import count
 
+import msgspec
 from msgspec import Struct
 
 from taplogs.gateway.body import KeptBody, PassingBody
@@ -32,10 +33,19 @@ class Recorded(Struct, frozen=True, array_like=True, gc=False):
     response: KeptBody | None
     response_headers: tuple[tuple[bytes, bytes], ...]
 
-    @property
-    def size(self) -> int:
-        """How many bytes of bodies are kept."""
-        return len(self.request.beginning) + (len(self.response.beginning) if self.response else 0)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Recorded)
+
+
+def encode_recorded(recorded: Recorded) -> bytes:
+    """Return a recording as msgpack: one piece, which the garbage collector need not look into while it waits."""
+    return _encoder.encode(recorded)
+
+
+def decode_recorded(message: bytes) -> Recorded:
+    """Return the recording that `encode_recorded` has encoded."""
+    return _decoder.decode(message)
 
 
 class CapturingRecorder:
@@ -43,13 +53,13 @@ class CapturingRecorder:
 
     def __init__(
         self,
-        put: Callable[[Recorded], None],
+        put: Callable[[bytes], None],
         *,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         largest_body: int,
     ) -> None:
-        """`put` takes a recording without waiting; `largest_body` is in bytes, and holds for each of the two."""
+        """`put` takes an encoded recording without waiting; `largest_body` is in bytes, and holds for each of the two."""
         self.put = put
         self.numbers = count(1)
         self.clock = clock
@@ -94,18 +104,17 @@ class CapturingRecording:
     def end(self, status: int) -> None:
         """The last byte was sent, or the exchange broke off: it is handed over."""
         recorder = self._recorder
-        recorder.put(
-            Recorded(
-                next(recorder.numbers),
-                self._began,
-                recorder.monotonic() - self._monotonic,
-                self._method,
-                self._url,
-                tuple(self._headers),
-                self._peer,
-                status,
-                self._request.kept(),
-                self._response.kept() if self._response else None,
-                tuple(self._response_headers),
-            )
+        recorded = Recorded(
+            next(recorder.numbers),
+            self._began,
+            recorder.monotonic() - self._monotonic,
+            self._method,
+            self._url,
+            tuple(self._headers),
+            self._peer,
+            status,
+            self._request.kept(),
+            self._response.kept() if self._response else None,
+            tuple(self._response_headers),
         )
+        recorder.put(encode_recorded(recorded))
