@@ -59,7 +59,7 @@ class CapturingRecorder:
         monotonic: Callable[[], float],
         largest_body: int,
     ) -> None:
-        """`put` takes an encoded recording without waiting; `largest_body` is in bytes, and holds for each of the two."""
+        """`put` takes an encoded recording and does not wait; `largest_body` is in bytes, for each of the two."""
         self.put = put
         self.numbers = count(1)
         self.clock = clock
