@@ -79,7 +79,7 @@ def _id(began: datetime, run: int, number: int) -> str:
 
     As text they are in the order of time, and those of one run without a hole, unless an entry was lost.
     """
-    milliseconds = (began - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = max(0, (began - _EPOCH) // timedelta(milliseconds=1))
     last = _VARIANT | (number % _NUMBERS)
     text = f"{milliseconds:012x}8{run:03x}{last:016x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
