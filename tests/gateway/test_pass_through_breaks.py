@@ -334,6 +334,7 @@ REFUSED = {
     "a tunnel": b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
     "a target that is no path": b"GET partner/jobs HTTP/1.1\r\nHost: gateway\r\n\r\n",
     "another scheme": b"GET ftp://gateway/x HTTP/1.1\r\nHost: gateway\r\n\r\n",
+    "a method without an end": GET.replace(b"GET", b"A" * 5000) + b"\r\n",
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
     "a head without an end": GET + b"X-Long: " + b"l" * 300_000,
 }

@@ -23,6 +23,9 @@ _IDLE_SECONDS = 75.0
 _HEAD_SECONDS = 20.0
 """How long the head of a request may take, from its first byte on."""
 
+_LONGEST_METHOD = 32
+"""The longest one that is registered has 17 characters (RFC 9110, section 16.1)."""
+
 _SEND_SECONDS = 20.0
 _LINGER_SECONDS = 2.0
 """How long what a client still sends is read after its answer: closing at once could destroy the answer on its way."""
@@ -95,12 +98,9 @@ class ClientConnection:
             return False
         if request is None:
             return False
-        if _is_ambiguous(request):
-            await self._tell(Answer.of_error(400, "INVALID_REQUEST", "The request says twice where its body ends."))
-            return False
         target = _target(request)
-        if target is None:
-            await self._tell(Answer.of_error(400, "INVALID_REQUEST", "The request's target is no path."))
+        if target is None or _is_ambiguous(request) or len(request.method) > _LONGEST_METHOD:
+            await self._tell(_refusal(request))
             return False
         await self._answer(request, target)
         self._is_idle = True
@@ -150,6 +150,15 @@ def _is_ambiguous(request: h11.Request) -> bool:
     """Return whether readers could disagree on where a request ends (RFC 9112, section 6.1): another may be in it."""
     names = [name for name, _ in request.headers]
     return b"transfer-encoding" in names and (b"content-length" in names or request.http_version < b"1.1")
+
+
+def _refusal(request: h11.Request) -> Answer:
+    """Return the answer to a request that is not passed on."""
+    if _is_ambiguous(request):
+        return Answer.of_error(400, "INVALID_REQUEST", "The request says twice where its body ends.")
+    if len(request.method) > _LONGEST_METHOD:
+        return Answer.of_error(501, "INVALID_REQUEST", "The request's method is too long.")
+    return Answer.of_error(400, "INVALID_REQUEST", "The request's target is no path.")
 
 
 def _target(request: h11.Request) -> bytes | None:
