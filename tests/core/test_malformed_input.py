@@ -161,7 +161,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"latencyMs": -1}, '"latencyMs" is -1, not a number of milliseconds'),
     ({"latencyMs": "42"}, '"latencyMs" is "42", not a number of milliseconds'),
     ({"latencyMs": 2**53}, f'"latencyMs" is {2**53}, not a number of milliseconds'),
-    ({"latencyMs": "x" * 500}, '…, not a number of milliseconds'),
+    ({"latencyMs": "x" * 500}, '…\", not a number of milliseconds'),
     ({"ipAddress": 3405803783}, '"ipAddress" is a number, not a string'),
     ({"userAgent": ["curl"]}, '"userAgent" is an array, not a string'),
     ({"clientId": 1.5}, '"clientId" is a number, not a string'),
