@@ -158,19 +158,26 @@ def _queued(server: Running) -> int:
     return int(health.get("entries", {}).get("queued", 0))
 
 
+def _with_children(process: int) -> list[int]:
+    """Return a process and those that it has started (proc(5)): the log is written by one of its own."""
+    children = Path(f"/proc/{process}/task").glob("*/children")
+    return [process, *(int(number) for file in children for number in file.read_text("ascii").split())]
+
+
 def _processor_seconds(process: int) -> float:
-    """Return how long a process has run on processors so far (proc(5): the 14th and 15th field)."""
-    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return how long a process and its children have run on processors so far (proc(5): the 14th and 15th field)."""
+    stats = [Path(f"/proc/{number}/stat").read_text("ascii") for number in _with_children(process)]
+    fields = [stat.rpartition(")")[2].split() for stat in stats]
+    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident_bytes(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text("ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    statuses = [Path(f"/proc/{number}/status").read_text("ascii") for number in _with_children(process)]
+    return sum(int(status.partition("VmRSS:")[2].split()[0]) for status in statuses) * 1024
 
 
 class _Sampling:
-    """Looks at the resident memory of a process while the block runs."""
+    """Looks at the resident memory of a process and its children while the block runs."""
 
     def __init__(self, process: int) -> None:
         self._process = process
