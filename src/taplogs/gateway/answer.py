@@ -33,8 +33,9 @@ class Answer(Struct, frozen=True):
         return HTTPStatus(self.status).phrase.encode("ascii")
 
     def put(self, client: Wire, request: h11.Request | None) -> None:
-        """Have the whole of it sent with the next flush; `request` is None where it could not be read."""
-        client.put(h11.Response(status_code=self.status, headers=self.fields, reason=self.reason))
+        """Have the whole of it sent with the next flush, as the last one; `request` is None where it is not known."""
+        fields = [*self.fields, (b"Connection", b"close")]
+        client.put(h11.Response(status_code=self.status, headers=fields, reason=self.reason))
         self.put_body(client, request)
 
     def put_body(self, client: Wire, request: h11.Request | None) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import h11
 
 _LONGEST_HEAD = 128 * 1024
+_CLOSE_SECONDS = 20.0
 _READ_AHEAD = 256 * 1024
 """So many bytes wait here before the other side has to; asyncio has as many in its hands at the most."""
 
@@ -26,6 +27,7 @@ class Wire(asyncio.Protocol):
         self.on_end: Callable[[], None] | None = None
         """Called once the peer has sent its last byte, or is gone."""
         self._transport: asyncio.Transport | None = None
+        self._cutting: asyncio.TimerHandle | None = None
         self._received = bytearray()
         self._has_said_all = False
         self._is_lost = False
@@ -92,9 +94,11 @@ class Wire(asyncio.Protocol):
                 raise ConnectionResetError("the connection is lost")
 
     def close(self) -> None:
-        """Close, after what was written is sent."""
-        if self._transport:
+        """Close, after what was written is sent; a peer that does not take it is not waited for long."""
+        if self._transport and not self._transport.is_closing():
             self._transport.close()
+            if not self._is_lost:
+                self._cutting = asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._transport.abort)
 
     def end_sending(self) -> None:
         """Say that nothing more will be sent, where that can be said apart; the rest of the peer's is still read."""
@@ -135,6 +139,8 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, _fault: Exception | None) -> None:
         """Called by asyncio."""
         self._is_lost = True
+        if self._cutting:
+            self._cutting.cancel()
         self._tell_end()
 
     def pause_writing(self) -> None:
