@@ -15,8 +15,12 @@ from taplogs.core.timestamp import format_timestamp
 from taplogs.errors import TaplogsError
 from taplogs.gateway.log_sink import LogSink
 
-_BATCH = 200
-"""So many entries are written at once."""
+_BATCH = 1000
+_BATCH_BYTES = 4 << 20
+"""So many entries, or bytes of them, are written at once: to store one alone costs nearly as much as a hundred."""
+
+_DUE = 4
+"""Where a part of so many of the room is taken, what waits is written at once."""
 
 _FIRST_WAIT = 0.25
 _LONGEST_WAIT = 5.0
@@ -90,7 +94,10 @@ class LogWriter:
             self._queue.append(recorded)
             self._waiting += 1
             self._waiting_bytes += size
-        if self._waiting == _BATCH:
+        is_due = (
+            _DUE * self._waiting >= self._bounds.entries or _DUE * self._waiting_bytes >= self._bounds.waiting_bytes
+        )
+        if is_due and not self._wake.is_set():
             self._wake.set()
 
     def status(self) -> WriterStatus:
@@ -124,8 +131,13 @@ class LogWriter:
 
     def _taken(self) -> list[bytes]:
         """Take the next ones from the queue; they keep their room until they are stored."""
+        taken: list[bytes] = []
+        size = 0
         with self._lock:
-            return [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            while self._queue and len(taken) < _BATCH and size < _BATCH_BYTES:
+                taken.append(self._queue.popleft())
+                size += len(taken[-1])
+        return taken
 
     def _write(self, taken: Sequence[bytes]) -> None:
         """Store a batch, however often that has to be tried; give up only where the writer is to end."""
