@@ -139,3 +139,36 @@ def test_a_closed_one_says_so(path: Path) -> None:
     sink.close()
     with pytest.raises(TaplogsError, match="closed"):
         sink.write(recordings.done)
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["removed", "renamed"])
+def test_a_store_that_is_gone_is_told_and_what_waits_is_stored_once_it_is_back(path: Path, moved: bool) -> None:
+    recordings, told, sink = Recordings(), list[str](), ProcessSink(plan(path))
+    writer = LogWriter(sink, report=told.append, clock=now, bounds=QUICK)
+    writer.start()
+    writer.put(recordings.pass_one())
+    wait_until(lambda: writer.status().stored == 1)
+    aside = path.with_suffix(".aside")
+    path.rename(aside)
+    if not moved:
+        aside.unlink()
+    writer.put(recordings.pass_one())
+    wait_until(lambda: writer.status().fault is not None)
+    assert writer.status().fault == f"the store {path} is gone"
+    if moved:
+        aside.rename(path)
+        assert writer.close(20) == 0
+        assert len(stored_ids(path)) == 2
+    else:
+        assert writer.close(0.5) == 1
+        assert not path.exists()
+
+
+def test_another_file_in_the_place_of_the_store_is_not_written_to(path: Path, sink: ProcessSink) -> None:
+    recordings = Recordings()
+    recordings.pass_one()
+    sink.write(recordings.done)
+    path.rename(path.with_suffix(".aside"))
+    SqliteStore(path).close()
+    with pytest.raises(TaplogsError, match="another file is in the place of the store"):
+        sink.write(recordings.done)

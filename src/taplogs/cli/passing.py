@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from taplogs.cli.serve_options import GatewayOptions
 from taplogs.cli.session import Session
 from taplogs.core.byte_size import parse_byte_size
 from taplogs.core.duration import parse_duration
-from taplogs.core.timespan import is_relative, parse_instant
+from taplogs.core.timespan import parse_instant
 from taplogs.errors import ConfigurationError, UsageError
 from taplogs.sources.address import BackendAddress, is_loopback
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _LARGEST_BODY = 16 * 1024 * 1024
 _DEFAULT_BODY = 64 * 1024
 _DEFAULT_SECONDS = 60.0
-_SHORTEST_KEPT = timedelta(minutes=1)
+_SHORTEST_KEPT = timedelta(hours=1)
 
 
 class Passing(Struct, frozen=True):
@@ -126,8 +127,9 @@ def _kept(text: str | None, clock: Callable[[], datetime]) -> str | None:
     """Return how long entries are kept. Days and months are those of UTC: a server is nowhere."""
     if text is None:
         return None
+    if not re.fullmatch(r"[0-9]+(?:h|d|w|mo)", text):
+        raise UsageError(f"--keep {text!r} is not understood", "accepted: hours and more, such as 36h, 90d, 12w, 13mo")
     now = clock()
-    oldest = parse_instant(text, now=now, zone=UTC, option="--keep")
-    if not is_relative(text) or not text[:1].isdigit() or oldest > now - _SHORTEST_KEPT:
-        raise UsageError(f"--keep {text!r} is no length of time", "accepted: 36h, 90d, 12w, 13mo")
+    if parse_instant(text, now=now, zone=UTC, option="--keep") > now - _SHORTEST_KEPT:
+        raise UsageError(f"--keep {text} keeps nothing", "accepted: hours and more, such as 36h, 90d, 12w, 13mo")
     return text

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import h11
 
-from taplogs.gateway.answer import Answer
+from taplogs.gateway.answer import Answer, unreadable_words
 from taplogs.gateway.headers import passed_on, with_host
 from taplogs.gateway.protocol import Recording
 from taplogs.gateway.traffic import TrafficCounts
@@ -77,7 +77,7 @@ class Exchange:
             code = "GATEWAY_TIMEOUT" if fault.status == HTTPStatus.GATEWAY_TIMEOUT else "BAD_GATEWAY"
             await self._answer(fault, fault.status, code, str(fault))
         except h11.RemoteProtocolError as error:
-            await self._answer(error, error.error_status_hint, "INVALID_REQUEST", f"The request is not HTTP: {error}.")
+            await self._answer(error, error.error_status_hint, "INVALID_REQUEST", unreadable_words(error))
         finally:
             self._client.on_end = None
             await self._end_upload()
@@ -200,7 +200,7 @@ class Exchange:
         except _NO_HTTP as error:
             self._refuse_gone()
             upstream.abort()
-            raise UpstreamFault(502, "broken", f"The upstream's answer is not HTTP: {error}.") from error
+            raise _unreadable(upstream) from error
         if isinstance(event, h11.ConnectionClosed):
             self._refuse_gone()
             raise UpstreamFault(502, "broken", "The upstream closed the connection without an answer.")
@@ -233,7 +233,7 @@ class Exchange:
         try:
             event = upstream.ready_event()
         except _NO_HTTP as error:
-            raise UpstreamFault(502, "broken", f"The upstream's answer is not HTTP: {error}.") from error
+            raise _unreadable(upstream) from error
         if isinstance(event, h11.ConnectionClosed):
             raise UpstreamFault(502, "broken", "The upstream closed the connection within an answer.")
         return event
@@ -294,3 +294,9 @@ class Exchange:
                 self._upstream.abort()
             with suppress(asyncio.CancelledError):
                 await self._upload
+
+
+def _unreadable(upstream: Wire) -> UpstreamFault:
+    if upstream.has_ended:
+        return UpstreamFault(502, "broken", "The upstream closed the connection before the end of its answer.")
+    return UpstreamFault(502, "broken", "The upstream's answer is not HTTP.")

@@ -171,10 +171,16 @@ def main(read: IO[bytes], write: IO[bytes]) -> None:
         return
     decoder = msgspec.msgpack.Decoder(tuple[bytes, ...])
     sink: StoreSink | None = None
+    file = _StoreFile(None)
     while (message := _receive(read)) is not None:
         answer = _Answer()
         try:
-            sink = sink or _sink(plan)
+            file.refuse_other()
+            if sink is None:
+                decoded = msgspec.msgpack.decode(plan, type=Plan)
+                file = _StoreFile(decoded.store.path)
+                file.refuse_other()
+                sink = sink_over(_opened(decoded.store), decoded)
             several = decoder.decode(message)
             answer = _Answer(written=sink.write(several)) if several else _Answer(removed=sink.tend())
         except TaplogsError as error:
@@ -206,9 +212,26 @@ def sink_over(store: SqliteStore | ClickHouseStore, plan: Plan) -> StoreSink:
     return StoreSink(store, builder, Retention(store, oldest_kept, monotonic=monotonic))
 
 
-def _sink(plan_text: bytes) -> StoreSink:
-    plan = msgspec.msgpack.decode(plan_text, type=Plan)
-    return sink_over(_opened(plan.store), plan)
+class _StoreFile:
+    """The file of a store: what is written to one that was removed or renamed would be lost without a word."""
+
+    def __init__(self, path: str | None) -> None:
+        """None is for a store that is no file."""
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def refuse_other(self) -> None:
+        """Raise TaplogsError where the file is gone, or another one is in its place."""
+        if self._path is None:
+            return
+        try:
+            found = Path(self._path).stat()
+        except FileNotFoundError:
+            raise TaplogsError(f"the store {self._path} is gone") from None
+        identity = (found.st_dev, found.st_ino)
+        if self._identity not in (None, identity):
+            raise TaplogsError(f"another file is in the place of the store {self._path}")
+        self._identity = identity
 
 
 def _opened(place: StorePlace) -> SqliteStore | ClickHouseStore:
