@@ -111,7 +111,7 @@ def test_its_arguments_show_nothing(sink: ProcessSink, path: Path) -> None:
     recordings.pass_one()
     sink.write(recordings.done)  # once it answers, it is what was started
     arguments = Path(f"/proc/{process_of(sink).pid}/cmdline").read_bytes()
-    assert arguments.rstrip(b"\0").endswith(b"\0-m\0taplogs.gateway.log_process")
+    assert arguments.rstrip(b"\0").endswith(b"\0-P\0-m\0taplogs.gateway.log_process")
     assert os.fsencode(path) not in arguments
 
 
@@ -172,3 +172,14 @@ def test_another_file_in_the_place_of_the_store_is_not_written_to(path: Path, si
     SqliteStore(path).close()
     with pytest.raises(TaplogsError, match="another file is in the place of the store"):
         sink.write(recordings.done)
+
+
+def test_nothing_is_imported_from_the_folder_it_is_started_in(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    recordings = Recordings()
+    recordings.pass_one()
+    with closing(ProcessSink(plan(path))) as sink:
+        assert sink.write(recordings.done).stored == 1

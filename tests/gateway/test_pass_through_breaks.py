@@ -360,6 +360,10 @@ PLAIN_THEN = {
     "line feeds alone": ((GET + b"X-Line: 1\r\n\r\n").replace(b"\r\n", b"\n"), (b"X-Line", b"1")),
     "the same length twice": (POST + b"Content-Length: 2\r\ncontent-length: 2\r\n\r\nab", (b"Content-Length", b"2")),
     "spaces around a value": (GET + b"X-Wide: \t a \t \r\n\r\n", (b"X-Wide", b"a")),
+    "a length that Connection names": (
+        POST + b"Connection: content-length\r\nContent-Length: 2\r\n\r\nab",
+        (b"Content-Length", b"2"),
+    ),
     "a version to come": (GET.replace(b"/1.1", b"/1.9") + b"X-New: 1\r\n\r\n", (b"X-New", b"1")),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import zlib
@@ -44,6 +45,12 @@ def test_json_stays_as_it_was_sent(content: bytes, kind: str | None) -> None:
     assert kept(content, kind) == content
 
 
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-16le", "text/plain; charset=cp037"])
+def test_json_is_utf_8_whatever_else_is_said(kind: str) -> None:
+    content = b'{"password":"hunter2!"}'
+    assert kept(content, kind) == content
+
+
 @pytest.mark.parametrize(
     ("content", "kind", "text"),
     [
@@ -71,8 +78,11 @@ def test_text_becomes_a_string(content: bytes, kind: str | None, text: str) -> N
         (b"a\0b", None, "application/octet-stream"),
         (b"x", "text/plain; charset=no-such", "text/plain"),
         (b"x", "text/plain; charset=hex", "text/plain"),
+        (bz2.compress(b"a" * 50_000_000), "text/plain; charset=bz2_codec", "text/plain"),
+        (b"+2AA-", "text/plain; charset=utf-7", "text/plain"),
+        (b"x\\ud800", "text/plain; charset=unicode_escape", "text/plain"),
     ],
-    ids=["PDF", "form with files", "no UTF-8", "NUL", "unknown charset", "no text codec"],
+    ids=["PDF", "form with files", "no UTF-8", "NUL", "unknown charset", "no text codec", "bomb", "utf-7", "escape"],
 )
 def test_what_is_no_text_is_told_by_its_type_size_and_hash(content: bytes, kind: str | None, told: str) -> None:
     assert json.loads(kept(content, kind)) == identified(content, told)

@@ -43,10 +43,3 @@ class Answer(Struct, frozen=True):
         if request is None or request.method != b"HEAD":
             client.put(h11.Data(data=self.body))
         client.put(h11.EndOfMessage())
-
-
-def unreadable_words(error: h11.RemoteProtocolError) -> str:
-    """Return what is wrong with a request that is not HTTP, in words for its sender; none that only Python has."""
-    words = str(error)
-    is_plain = words.isprintable() and "bytearray" not in words and "b'" not in words
-    return f"The request is not HTTP: {words}." if is_plain else "The request is not HTTP: its first line or a field."

@@ -10,7 +10,7 @@ from time import monotonic
 import h11
 from msgspec import Struct
 
-from taplogs.gateway.answer import Answer, unreadable_words
+from taplogs.gateway.answer import Answer
 from taplogs.gateway.exchange import ClientGone, Exchange
 from taplogs.gateway.protocol import Recorder, Recording
 from taplogs.gateway.traffic import TrafficCounts
@@ -67,6 +67,9 @@ class ClientConnection:
                 pass
         except (ClientGone, OSError):
             self._client.abort()
+        except BaseException:
+            self._client.abort()  # whatever failed, the connection does not stay
+            raise
         else:
             await self._linger()
 
@@ -176,4 +179,4 @@ def _target(request: h11.Request) -> bytes | None:
 
 
 def _unreadable(error: h11.RemoteProtocolError) -> Answer:
-    return Answer.of_error(error.error_status_hint, "INVALID_REQUEST", unreadable_words(error))
+    return Answer.of_error(error.error_status_hint, "INVALID_REQUEST", "The request is not HTTP.")

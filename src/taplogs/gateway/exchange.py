@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 import h11
 
-from taplogs.gateway.answer import Answer, unreadable_words
+from taplogs.gateway.answer import Answer
 from taplogs.gateway.headers import passed_on, with_host
 from taplogs.gateway.protocol import Recording
 from taplogs.gateway.traffic import TrafficCounts
@@ -77,7 +77,7 @@ class Exchange:
             code = "GATEWAY_TIMEOUT" if fault.status == HTTPStatus.GATEWAY_TIMEOUT else "BAD_GATEWAY"
             await self._answer(fault, fault.status, code, str(fault))
         except h11.RemoteProtocolError as error:
-            await self._answer(error, error.error_status_hint, "INVALID_REQUEST", unreadable_words(error))
+            await self._answer(error, error.error_status_hint, "INVALID_REQUEST", "The request is not HTTP.")
         finally:
             self._client.on_end = None
             await self._end_upload()

@@ -20,6 +20,10 @@ _OF_ONE_CONNECTION = frozenset(
 )
 
 
+_NEVER_OF_ONE_CONNECTION = frozenset({b"content-length", b"host"})
+"""Fields that a message cannot do without, whatever its Connection field names."""
+
+
 def passed_on(message: h11.Request | h11.Response | h11.InformationalResponse) -> list[tuple[bytes, bytes]]:
     """Return the fields of a message that go on, as `fields_passed_on` does; an informational one has no body."""
     fields = message.headers.raw_items()
@@ -37,7 +41,8 @@ def fields_passed_on(fields: Headers, *, has_body: bool = True) -> list[tuple[by
     for name, value in fields:
         match name.lower():
             case b"connection":
-                of_connection.update(token.strip().lower() for token in value.split(b","))
+                named = {token.strip().lower() for token in value.split(b",")}
+                of_connection |= named - _NEVER_OF_ONE_CONNECTION
             case b"transfer-encoding":
                 is_chunked = True
                 of_connection.add(b"content-length")

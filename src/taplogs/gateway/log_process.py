@@ -111,7 +111,7 @@ class ProcessSink:
             if self._process is not None or self._is_closed:
                 return
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "taplogs.gateway.log_process"],
+                [sys.executable, "-P", "-m", "taplogs.gateway.log_process"],  # -P: nothing is imported from this folder
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

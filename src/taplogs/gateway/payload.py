@@ -111,14 +111,26 @@ def _text(content: bytes, kind: str, charset: str | None, *, is_whole: bool) -> 
     """Return content as text; raises _Unreadable for what is none. What was cut may end within a character."""
     if kind.startswith(_MULTIPART) or (kind and not _TEXT_TYPE.fullmatch(kind)):
         raise _Unreadable
+    # JSON is UTF-8 whatever else is said (RFC 8259, section 8.1): read otherwise, its secrets would not be recognised.
+    charset = "utf-8" if charset is None or "json" in kind or _is_json_in_utf_8(content) else charset
     try:
-        decoder = codecs.getincrementaldecoder(charset or "utf-8")()
-        text = decoder.decode(content, is_whole)
-    except (LookupError, UnicodeError, ValueError, AttributeError, TypeError) as error:
+        codec = codecs.lookup(charset)
+        if not codec._is_text_encoding or codec.incrementaldecoder is None:  # bz2 and the like unfold without a bound
+            raise _Unreadable
+        text = codec.incrementaldecoder().decode(content, is_whole)
+        text.encode("utf-8")  # some codecs make surrogates, which nothing can hold
+    except (LookupError, ValueError) as error:
         raise _Unreadable from error
-    if not isinstance(text, str) or "\0" in text:
+    if "\0" in text:
         raise _Unreadable
     return text
+
+
+def _is_json_in_utf_8(content: bytes) -> bool:
+    try:
+        return _is_json(content.decode("utf-8"))
+    except UnicodeError:
+        return False
 
 
 def _is_json(text: str) -> bool:
